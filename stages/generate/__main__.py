@@ -1,0 +1,26 @@
+"""`python -m stages.generate`: draw the sequences and their targets."""
+
+from stages.errors import run
+from stages.files import write_dataset
+from stages.generate.tasks import make_dataset
+from stages.params import load_params
+from stages.streams import stream
+
+
+def main() -> None:
+    """Write data/dataset.npz as `data:` in params.yaml says."""
+    data = load_params().data
+    write_dataset(
+        make_dataset(
+            data.task,
+            data.num_samples,
+            data.test_samples,
+            data.seq_length,
+            train_rng=stream(data.seed, "training data"),
+            test_rng=stream(data.seed, "test data"),
+        )
+    )
+
+
+if __name__ == "__main__":
+    run(main)
