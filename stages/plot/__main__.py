@@ -1,6 +1,6 @@
 """`python -m stages.plot`: draw the figures and write the report."""
 
-import matplotlib
+from matplotlib import style
 from matplotlib.figure import Figure
 
 from stages.errors import run
@@ -14,10 +14,8 @@ def main() -> None:
     """Write reports/figures/*.png and reports/README.md, then say what came out."""
     train = load_params().train
     metrics = read_json("metrics.json")
-    with matplotlib.rc_context():
-        # A user's own matplotlibrc must not change the bytes.
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(figures.RC)
+    # From the defaults, since a user's own matplotlibrc must not change the bytes.
+    with style.context(["default", figures.RC]):
         constant = metrics["baseline"]["mean"]["train_mse"]
         save("losses", figures.losses(read_table("losses.csv"), constant, train.replicates))
         save("predictions", figures.predictions(read_table("predictions.csv")))

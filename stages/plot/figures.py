@@ -1,6 +1,7 @@
 """The figures. Each function draws from a table of reports/ and returns a matplotlib Figure."""
 
 from itertools import cycle
+from typing import Any
 
 import pandas as pd
 from matplotlib.figure import Figure
@@ -11,7 +12,7 @@ STYLES = {"single": ("#c1121f", "-"), "stacked": ("#009e73", "--"), "wide": ("#0
 OTHERS = [("#e69f00", ":"), ("#cc79a7", "-"), ("#56b4e9", "--"), ("#7a5195", "-."), ("#5c4b00", ":")]
 CONSTANT = "#555555"
 
-RC = {
+RC: dict[str, Any] = {
     "font.size": 13,
     "axes.spines.top": False,
     "axes.spines.right": False,

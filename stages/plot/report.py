@@ -50,8 +50,8 @@ def report(metrics: Mapping[str, Any], epochs: int, replicates: int) -> str:
             *table(HEADER, rows),
             "",
             f"Losses are medians over {replicates} replicates after {epochs} epochs. R2 is that of the "
-            "median test MSE. Solved is the share of replicates that reach `evaluate.solved_r2` on the test data. "
-            "Diverged replicates ended with a loss that is not finite or worse than twice the constant "
+            "median test MSE. Solved is the share of replicates that reach `evaluate.solved_r2` on the test "
+            "data. Diverged replicates ended with a loss that is not finite or worse than twice the constant "
             "predictor's; they count as worst.",
             "",
             "![Training loss against the epoch, a line a model](figures/losses.png)",
