@@ -1,7 +1,6 @@
 """`python -m stages.train MODEL`: train every replicate of one entry under `models:`."""
 
 import sys
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from stages.streams import stream
 from stages.train import reference
 from stages.train.initial import initial_weights
 from stages.train.replicate import TrainedReplicate, measured_epochs
-from stages.train.workers import train_all
+from stages.train.workers import OnProgress, train_all
 
 
 def main() -> None:
@@ -24,7 +23,7 @@ def main() -> None:
     dataset = read_dataset()
     device = torch_device(train.device)
 
-    def train_one(replicate: int, on_progress: Callable[[int, float], None]) -> TrainedReplicate:
+    def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
         weights = initial_weights(
             stream(train.seed, "initial weights", name, replicate),
             input_size=dataset.x_train.shape[2],

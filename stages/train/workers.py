@@ -4,11 +4,15 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import TypeAlias
 
 from tqdm import tqdm
 
 from stages.errors import InputError
 from stages.train.replicate import TrainedReplicate
+
+# Called with the epochs done since the last call and the training MSE.
+OnProgress: TypeAlias = Callable[[int, float], None]
 
 
 def available_threads() -> int:
@@ -27,7 +31,7 @@ def available_threads() -> int:
 
 
 def train_all(
-    train_one: Callable[[int, Callable[[int, float], None]], TrainedReplicate],
+    train_one: Callable[[int, OnProgress], TrainedReplicate],
     replicates: Iterable[int],
     *,
     threads: int,
