@@ -32,7 +32,7 @@ def test_losses_show_medians_bands_the_constant_and_a_legend() -> None:
         "epochs",
         "loss (training MSE)",
     )
-    band = axes.collections[0].get_paths()[0].vertices
+    band = np.asarray(axes.collections[0].get_paths()[0].vertices)
     assert (band[:, 1].min(), band[:, 1].max()) == (0.0005, 0.2)
     legend = axes.get_legend()
     assert legend is not None
@@ -65,5 +65,5 @@ def test_predictions_have_a_panel_a_model_that_names_its_replicate(models: int) 
     points = pd.DataFrame(rows, columns=["model", "replicate", "y_true", "y_predicted"])
     panels = figures.predictions(points).axes
     assert [panel.get_title() for panel in panels] == [f"{name}, replicate 7" for name in names]
-    offsets = panels[-1].collections[0].get_offsets()
+    offsets = np.asarray(panels[-1].collections[0].get_offsets())
     np.testing.assert_allclose(offsets, [[0.4, 0.5], [0.6, 0.7]])
