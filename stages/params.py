@@ -15,11 +15,14 @@ from pydantic.fields import FieldInfo
 from stages.errors import InputError, run
 
 PATH = Path("params.yaml")
-MODEL_NAME = re.compile(r"[a-z][a-z0-9_-]*")
-RESERVED = "baseline"  # the name of a group in reports/metrics.json, beside the models' own
+NAME = "[a-z][a-z0-9_-]*"  # of a model
+RESERVED = "baseline"  # a group in reports/metrics.json beside the models' own; so are pairs, a_vs_b
 
 Seed = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
 Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
+Pair = Annotated[
+    str, Field(pattern=rf"^{NAME} vs {NAME}$", description="two models' names, such as stacked vs single")
+]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
 
 
@@ -50,6 +53,8 @@ class ModelParams(_Section):
 class TrainParams(_Section):
     """How every network is trained."""
 
+    engine: Annotated[Literal["exact", "torch"], Field(description="exact or torch")]
+    device: Annotated[Literal["cpu", "cuda", "auto"], Field(description="cpu, cuda or auto")]
     epochs: Count
     lr: Positive
     replicates: Count
@@ -57,13 +62,15 @@ class TrainParams(_Section):
     batch_size: Count | None = Field(description="a whole number, 1 or more, or blank")
     clip_norm: Positive | None = Field(description="a number above 0, or blank")
     eval_every: Count
-    device: Annotated[Literal["cpu", "cuda", "auto"], Field(description="cpu, cuda or auto")]
 
 
 class EvaluateParams(_Section):
     """What the evaluate stage measures."""
 
+    at_epochs: list[Count] = Field(description="a list of whole numbers, 1 or more each")
     solved_r2: Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
+    compare: list[Pair] = Field(description="a list of pairs such as stacked vs single")
+    primary: Pair
 
 
 class Params(_Section):
@@ -75,7 +82,17 @@ class Params(_Section):
     evaluate: EvaluateParams
 
     @model_validator(mode="after")
-    def _batch_fits(self) -> Self:
+    def _sections_fit(self) -> Self:
+        if self.train.engine == "exact" and self.train.device == "cuda":
+            raise InputError(
+                f"{PATH}: train.device: found cuda; allowed with train.engine exact: cpu "
+                "(train.engine torch has the others)"
+            )
+        if self.evaluate.primary not in self.evaluate.compare:
+            raise InputError(
+                f"{PATH}: evaluate.primary: found {self.evaluate.primary!r}; allowed: one of evaluate.compare, "
+                f"{', '.join(self.evaluate.compare) or 'which is empty'}"
+            )
         if self.train.batch_size is not None and self.train.batch_size > self.data.num_samples:
             raise InputError(
                 f"{PATH}: train.batch_size: found {self.train.batch_size}; "
@@ -132,10 +149,10 @@ def _check_model_names(models: Any) -> None:
     if not models:
         raise InputError(f"{PATH}: models: found none; allowed: one entry a model, at least one")
     for name in models:
-        if not isinstance(name, str) or not MODEL_NAME.fullmatch(name) or name == RESERVED:
+        if not isinstance(name, str) or not re.fullmatch(NAME, name) or name == RESERVED or "_vs_" in name:
             raise InputError(
                 f"{PATH}: models: found the name {name!r}; allowed: a letter a-z, then a-z, 0-9, _ and -, "
-                f"but not {RESERVED}"
+                f"but not {RESERVED} or _vs_"
             )
 
 

@@ -3,6 +3,7 @@
 from stages.errors import run
 from stages.files import write_dataset
 from stages.generate.tasks import make_dataset
+from stages.memory import check_memory
 from stages.params import load_params
 from stages.streams import stream
 
@@ -10,6 +11,9 @@ from stages.streams import stream
 def main() -> None:
     """Write data/dataset.npz as `data:` in params.yaml says."""
     data = load_params().data
+    # A number takes 4 bytes, and 8 more while the mean is taken.
+    samples = data.num_samples + data.test_samples
+    check_memory("data", 12 * samples * (data.seq_length + 1))
     write_dataset(
         make_dataset(
             data.task,

@@ -3,13 +3,12 @@
 import sys
 
 import numpy as np
-import torch
 
 from stages.errors import InputError, run
 from stages.files import Losses, read_dataset, write_losses, write_weights
 from stages.params import Params, load_params
 from stages.streams import stream
-from stages.train import reference
+from stages.train.engines import check_training_fits, trainer
 from stages.train.initial import initial_weights
 from stages.train.replicate import TrainedReplicate, measured_epochs
 from stages.train.workers import OnProgress, train_all
@@ -21,7 +20,9 @@ def main() -> None:
     name = model_name(sys.argv[1:], params)
     model, train = params.models[name], params.train
     dataset = read_dataset()
-    device = torch_device(train.device)
+    train_replicate, threads = trainer(train)
+    samples = len(dataset.x_train) + len(dataset.x_test)
+    check_training_fits(name, model, train, samples, *dataset.x_train.shape[1:])
 
     def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
         weights = initial_weights(
@@ -31,9 +32,9 @@ def main() -> None:
             num_layers=model.num_layers,
             nonlinearity=model.nonlinearity,
         )
-        return reference.train_replicate(
+        return train_replicate(
             weights,
-            dataset,
+            *dataset,
             nonlinearity=model.nonlinearity,
             epochs=train.epochs,
             lr=params.lr(name),
@@ -42,10 +43,9 @@ def main() -> None:
             eval_every=train.eval_every,
             rng=stream(train.seed, "batches", name, replicate),
             on_progress=on_progress,
-            device=device,
         )
 
-    trained = train_all(train_one, range(train.replicates), threads=1, epochs=train.epochs, name=name)
+    trained = train_all(train_one, range(train.replicates), threads=threads, epochs=train.epochs, name=name)
     write_losses(
         name,
         Losses(
@@ -73,20 +73,6 @@ def model_name(arguments: list[str], params: Params) -> str:
             f"python -m stages.train MODEL: found {found}; allowed: one of {', '.join(params.models)}"
         )
     return arguments[0]
-
-
-def torch_device(device: str) -> str:
-    """Return "cpu" or "cuda" for train.device.
-
-    Raises:
-        InputError: a GPU is asked for and PyTorch finds none.
-
-    """
-    if device == "cuda" and not torch.cuda.is_available():
-        raise InputError(
-            "params.yaml: train.device: found cuda, but no GPU that PyTorch can use; allowed here: cpu, auto"
-        )
-    return "cuda" if device == "auto" and torch.cuda.is_available() else device.replace("auto", "cpu")
 
 
 if __name__ == "__main__":

@@ -10,13 +10,17 @@ import torch
 from torch import nn
 
 from stages import models
-from stages.files import Dataset, Weights
+from stages.errors import InputError
+from stages.files import Weights
 from stages.train.replicate import TrainedReplicate, measured_epochs
 
 
 def train_replicate(
     weights: Weights,
-    dataset: Dataset,
+    x_train: np.ndarray,
+    y_train: np.ndarray,
+    x_test: np.ndarray,
+    y_test: np.ndarray,
     *,
     nonlinearity: str,
     epochs: int,
@@ -32,7 +36,10 @@ def train_replicate(
 
     Args:
         weights: where to start, float32 by parameter name.
-        dataset: training and test data.
+        x_train: sequences to train on, (N, T, input_size).
+        y_train: their targets, (N, 1).
+        x_test: sequences to measure the test MSE on.
+        y_test: their targets.
         nonlinearity: "tanh" or "relu".
         epochs: passes over the training data.
         lr: Adam's step size.
@@ -45,7 +52,9 @@ def train_replicate(
 
     """
     module = models.load(weights, nonlinearity).to(device)
-    x_train, y_train, x_test, y_test = (torch.from_numpy(array).to(device) for array in dataset)
+    X_train, Y_train, X_test, Y_test = (
+        torch.from_numpy(array).to(device) for array in (x_train, y_train, x_test, y_test)
+    )
     criterion = nn.MSELoss()
     optimizer = torch.optim.Adam(module.parameters(), lr=lr)
     measured = measured_epochs(epochs, eval_every)
@@ -67,16 +76,16 @@ def train_replicate(
 
     for epoch in range(epochs):
         if measured[epoch]:
-            test_mse[epoch] = mse(x_test, y_test)
+            test_mse[epoch] = mse(X_test, Y_test)
         if batch_size is None:
-            train_mse[epoch] = step(x_train, y_train)
+            train_mse[epoch] = step(X_train, Y_train)
         else:
-            train_mse[epoch] = mse(x_train, y_train)
+            train_mse[epoch] = mse(X_train, Y_train)
             for batch in torch.from_numpy(rng.permutation(len(x_train))).split(batch_size):
-                step(x_train[batch], y_train[batch])
+                step(X_train[batch], Y_train[batch])
         on_progress(1, float(train_mse[epoch]))
-    train_mse[epochs] = mse(x_train, y_train)
-    test_mse[epochs] = mse(x_test, y_test)
+    train_mse[epochs] = mse(X_train, Y_train)
+    test_mse[epochs] = mse(X_test, Y_test)
     trained = {name: array.numpy(force=True).copy() for name, array in module.state_dict().items()}
     return TrainedReplicate(trained, train_mse, test_mse)
 
@@ -85,3 +94,19 @@ def train_replicate(
 def predict(weights: Weights, x: np.ndarray, nonlinearity: str) -> np.ndarray:
     """Return the module's predictions on the CPU: (N, T, input_size) -> (N, 1), float32."""
     return models.load(weights, nonlinearity)(torch.from_numpy(x)).numpy()
+
+
+def find_device(device: str) -> str:
+    """Return "cpu" or "cuda" for train.device.
+
+    Raises:
+        InputError: a GPU is asked for and PyTorch finds none.
+
+    """
+    if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
+        return "cpu"
+    if not torch.cuda.is_available():
+        raise InputError(
+            "params.yaml: train.device: found cuda, but no GPU that PyTorch can use; allowed here: cpu, auto"
+        )
+    return "cuda"

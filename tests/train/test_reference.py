@@ -29,7 +29,7 @@ def train(num_layers: int, data: Dataset = DATA, **changes: object) -> tuple[dic
         "rng": stream(1, "batches", "any"),
         "on_progress": lambda epochs, mse: None,
     }
-    return start, reference.train_replicate(start, data, **(arguments | changes))
+    return start, reference.train_replicate(start, *data, **(arguments | changes))
 
 
 @pytest.mark.parametrize("num_layers", [1, 2])
