@@ -1,7 +1,11 @@
 """`python -m stages.evaluate`: turn losses and weights into the numbers that are reviewed."""
 
 from stages.errors import InputError, run
-from stages.evaluate.metrics import constant_mse, model_metrics, nearest_median, quantile
+from stages.evaluate import curves
+from stages.evaluate.baselines import constant_mse
+from stages.evaluate.metrics import all_metrics, multiply_adds, pairs
+from stages.evaluate.outcomes import outcomes
+from stages.evaluate.predictions import check_against_torch, of_median_replicate, predictions
 from stages.files import (
     LOSSES,
     METRICS,
@@ -15,44 +19,49 @@ from stages.files import (
     write_json,
 )
 from stages.params import Params, load_params
-from stages.train.reference import predict
+from stages.streams import stream
+
+STEP_COST = (
+    3  # a training step in forward passes: one forward, two for the gradients by inputs and by weights
+)
 
 
 def main() -> None:
-    """Write reports/metrics.json, reports/losses.csv and reports/predictions.csv."""
+    """Write reports/metrics.json and the tables beside it."""
     params = load_params()
     dataset = read_dataset()
     losses = {name: checked(name, read_losses(name), params) for name in params.models}
     weights = {name: read_weights(name) for name in params.models}
-
-    train_constant, test_constant = constant_mse(dataset)
-    metrics: dict[str, object] = {
-        "baseline": {"mean": {"train_mse": train_constant, "test_mse": test_constant}}
+    constant = constant_mse(dataset)
+    results = {
+        name: outcomes(losses[name], dataset, constant, params.evaluate.solved_r2) for name in params.models
     }
-    curves: list[tuple] = []
-    predictions: list[tuple] = []
+    loss_rows, progress_rows, final_rows, prediction_rows = [], [], [], []
     for name, model in params.models.items():
-        train_mse, test_mse = losses[name].train_mse, losses[name].test_mse
-        metrics[name] = model_metrics(
-            train_mse[:, -1],
-            test_mse[:, -1],
-            dataset,
-            parameters=sum(array[0].size for array in weights[name].values()),
-            solved_r2=params.evaluate.solved_r2,
-        )
-        quartiles = (quantile(train_mse, q) for q in (0.5, 0.25, 0.75))
-        curves += [(name, epoch, *values) for epoch, values in enumerate(zip(*quartiles, strict=True))]
+        last = results[name].at(params.train.epochs)
+        predicted = predictions(weights[name], dataset.x_test, model.nonlinearity, params.train.engine)
+        check_against_torch(name, predicted, weights[name], dataset.x_test, model.nonlinearity, last.diverged)
+        an_epoch = STEP_COST * multiply_adds(weights[name], dataset.x_train.shape[1]) * len(dataset.x_train)
+        loss_rows += curves.losses(name, losses[name].train_mse)
+        progress_rows += curves.progress(name, results[name], an_epoch)
+        final_rows += curves.final(name, losses[name])
+        prediction_rows += of_median_replicate(name, predicted, dataset.y_test, last.test)
+    comparison_rows = [
+        row for pair, (a, b) in pairs(params, results).items() for row in curves.comparisons(pair, a, b)
+    ]
 
-        replicate = nearest_median(test_mse[:, -1])
-        chosen = {key: array[replicate] for key, array in weights[name].items()}
-        predicted = predict(chosen, dataset.x_test, model.nonlinearity)
-        predictions += [
-            (name, replicate, *values) for values in zip(dataset.y_test[:, 0], predicted[:, 0], strict=True)
-        ]
-
+    for pair in params.evaluate.compare:
+        if pair not in pairs(params, results):
+            print(f"evaluate.compare: {pair} skipped: not both are in models of params.yaml")
+    metrics = all_metrics(
+        params, dataset, results, weights, rng=lambda name: stream(params.train.seed, "bootstrap", name)
+    )
     write_json(METRICS, metrics)
-    write_csv(REPORTS / "losses.csv", ("model", "epoch", "median", "q25", "q75"), curves)
-    write_csv(REPORTS / "predictions.csv", ("model", "replicate", "y_true", "y_predicted"), predictions)
+    write_csv(REPORTS / "losses.csv", curves.LOSSES, loss_rows)
+    write_csv(REPORTS / "progress.csv", curves.PROGRESS, progress_rows)
+    write_csv(REPORTS / "comparisons.csv", curves.COMPARISONS, comparison_rows)
+    write_csv(REPORTS / "final.csv", curves.FINAL, final_rows)
+    write_csv(REPORTS / "predictions.csv", curves.PREDICTIONS, prediction_rows)
     remove_other_models(params.models)
 
 
