@@ -1,10 +1,11 @@
 """How the kernel is compiled, and where the result is kept.
 
-Numba's own `cache=True` looks at one file and at its path: it misses a change in a module that the function calls,
-and an experiment in a temporary folder compiles again. Here the key is the content of every source in this folder,
-the versions that compile them and the CPU they are compiled for, and the place is the user's cache directory: all
-clones and experiments share it, and a changed source cannot be served stale. Each key has a folder of its own, so
-that processes that start together write equal files, and Numba renames them into place.
+Numba's own `cache=True` looks at one file and at its path: it misses a change in a module that the function
+calls, and an experiment in a temporary folder compiles again. Here the key is the content of every source in
+this folder, the versions that compile them and the CPU they are compiled for, and the place is the user's
+cache directory: all clones and experiments share it, and a changed source cannot be served stale. Each key
+has a folder of its own, so that processes that start together write equal files, and Numba renames them into
+place.
 """
 
 import contextlib
@@ -21,8 +22,11 @@ from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLoca
 from numba.core.registry import cpu_target
 from numba.misc.appdirs import AppDirs
 
-# A division by zero gives inf or nan, as IEEE 754 says, not an exception.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
+OPTIONS: dict[str, Any] = {
+    "nogil": True,  # replicates train in threads
+    "error_model": "numpy",  # a division by zero gives inf or nan, as IEEE 754 says, not an exception
+}
+WITHIN: dict[str, Any] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}  # less to compile
 
 
 def target() -> tuple[str, str, str]:
@@ -44,7 +48,7 @@ def cache_key() -> str:
 class ContentLocator(_CacheLocator):
     """Tells Numba to keep compiled code in the user's cache directory, under the hash of its sources."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: D107
         self.key = cache_key()
 
     @classmethod
@@ -64,11 +68,12 @@ class ContentLocator(_CacheLocator):
 class ContentCacheImpl(CompileResultCacheImpl):
     """Numba's way of storing a function, in our place."""
 
-    _locator_classes = [ContentLocator]  # noqa: RUF012 (the base class's attribute)
+    _locator_classes = [ContentLocator]  # type: ignore[list-item]  # noqa: RUF012
 
 
 class ContentCache(FunctionCache):
-    """A cache that can only save time: what cannot be read is compiled, what cannot be written is not kept."""
+    """A cache that can only save time: what cannot be read is compiled, what cannot be written is not
+    kept."""
 
     _impl_class = ContentCacheImpl
 
@@ -84,11 +89,11 @@ class ContentCache(FunctionCache):
 
 def compiled(function: Callable) -> Callable:
     """Compile a function that only compiled functions call."""
-    return numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)
+    return numba.njit(function, **OPTIONS, **WITHIN)
 
 
 def compiled_and_kept(function: Callable) -> Callable:
-    """Compile a function that Python calls; keep the machine code, with all it calls, for the next process."""
-    dispatcher = numba.njit(function, **OPTIONS)
+    """Compile a function that Python calls, and keep the machine code for the next process."""
+    dispatcher: Any = numba.njit(function, **OPTIONS)
     dispatcher._cache = ContentCache(function)
     return dispatcher

@@ -1,15 +1,15 @@
 """A vector of 16 float32 lanes, and tiles of such vectors, for code that Numba compiles.
 
-LLVM lowers `<16 x float>` to the registers a CPU has: one of AVX-512, two of AVX2, four of SSE2 or NEON. Every
-operation here works lane by lane and rounds as IEEE 754 says, so the order of each addition is fixed by the
-source and not by the CPU: that is what makes the results the same bytes everywhere. There is no `fastmath`,
-nothing from libm, and a product is fused with a sum only where `fma` says so.
+LLVM lowers `<16 x float>` to the registers a CPU has: one of AVX-512, two of AVX2, four of SSE2 or NEON.
+Every operation here works lane by lane and rounds as IEEE 754 says, so the order of each addition is fixed by
+the source and not by the CPU: that is what makes the results the same bytes everywhere. There is no
+`fastmath`, nothing from libm, and a product is fused with a sum only where `fma` says so.
 
-A tile is a small matrix of vectors that stays in registers while a long sum is added up in it. Its shape decides
-speed alone: each of its entries is a sum of its own.
+A tile is a small matrix of vectors that stays in registers while a long sum is added up in it. Its shape
+decides speed alone: each of its entries is a sum of its own.
 
-Offsets and strides count float32 elements of flat, contiguous arrays. Nothing is checked: a kernel's loads and
-stores are as unchecked as C's.
+Offsets and strides count float32 elements of flat, contiguous arrays. Nothing is checked: a kernel's loads
+and stores are as unchecked as C's.
 """
 
 # The intrinsics' signatures are read by Numba, which wants them bare.
@@ -24,19 +24,20 @@ LANES = 16
 FLOAT = ir.FloatType()
 INT = ir.IntType(32)
 LLVM_VECTOR = ir.VectorType(FLOAT, LANES)
+LLVM_INTS = ir.VectorType(INT, LANES)
 
 
 class Vector(types.Type):
     """Sixteen float32 in one value."""
 
-    def __init__(self) -> None:
+    def __init__(self) -> None:  # noqa: D107
         super().__init__(f"float32x{LANES}")
 
 
 class Tile(types.Type):
     """`rows` x `columns` vectors in one value."""
 
-    def __init__(self, rows: int, columns: int) -> None:
+    def __init__(self, rows: int, columns: int) -> None:  # noqa: D107
         super().__init__(f"tile({rows}, {columns})")
         self.rows, self.columns = rows, columns
 
@@ -45,7 +46,7 @@ class Tile(types.Type):
 class VectorModel(models.PrimitiveModel):
     """Numba's view of a vector: an LLVM vector, nothing around it."""
 
-    def __init__(self, manager, numba_type):
+    def __init__(self, manager, numba_type):  # noqa: D107
         super().__init__(manager, numba_type, LLVM_VECTOR)
 
 
@@ -53,7 +54,7 @@ class VectorModel(models.PrimitiveModel):
 class TileModel(models.PrimitiveModel):
     """Numba's view of a tile: an LLVM array of vectors, row by row, which LLVM takes apart into registers."""
 
-    def __init__(self, manager, numba_type):
+    def __init__(self, manager, numba_type):  # noqa: D107
         size = numba_type.rows * numba_type.columns
         super().__init__(manager, numba_type, ir.ArrayType(LLVM_VECTOR, size))
 
@@ -61,7 +62,7 @@ class TileModel(models.PrimitiveModel):
 vector = Vector()
 
 
-# -- memory ------------------------------------------------------------------------------------------------------
+# -- memory --------------------------------------------------------------------------------------------------
 
 
 def _address(context, builder, array_type, array, offset):
@@ -111,7 +112,7 @@ def splat(typing, scalar):
     return vector(types.float32), lambda context, builder, signature, args: _splat(builder, args[0])
 
 
-# -- arithmetic, lane by lane ------------------------------------------------------------------------------------
+# -- arithmetic, lane by lane --------------------------------------------------------------------------------
 
 
 def _lanewise(count, emit):
@@ -144,10 +145,29 @@ add = _lanewise(2, lambda builder, a, b: builder.fadd(a, b))
 sub = _lanewise(2, lambda builder, a, b: builder.fsub(a, b))
 mul = _lanewise(2, lambda builder, a, b: builder.fmul(a, b))
 div = _lanewise(2, lambda builder, a, b: builder.fdiv(a, b))
+absolute = _lanewise(1, lambda builder, a: _call(builder, f"llvm.fabs.v{LANES}f32", a))
+copy_sign = _lanewise(
+    2, lambda builder, a, b: _call(builder, f"llvm.copysign.v{LANES}f32", a, b)
+)  # |a|, b's sign
 sqrt = _lanewise(1, lambda builder, a: _call(builder, f"llvm.sqrt.v{LANES}f32", a))
 fma = _lanewise(3, _fma)  # a * b + c, rounded once
 
 # The comparisons are ordered, so that with a nan on either side `where_...` takes `otherwise`.
+
+
+@intrinsic
+def power_of_two(typing, shifted):
+    """2^n, exactly, where `shifted` is n + 1.5 * 2^23 and -127 < n < 128: the last bits of such a number are
+    n's."""
+
+    def generate(context, builder, signature, args):
+        def constant(value):
+            return ir.Constant(LLVM_INTS, [value] * LANES)
+
+        bits = builder.shl(builder.bitcast(args[0], LLVM_INTS), constant(23))
+        return builder.bitcast(builder.add(bits, constant(127 << 23)), LLVM_VECTOR)
+
+    return vector(vector), generate
 
 
 @intrinsic
@@ -188,7 +208,7 @@ def sum_lanes(typing, value):
     return types.float32(vector), generate
 
 
-# -- tiles -------------------------------------------------------------------------------------------------------
+# -- tiles ---------------------------------------------------------------------------------------------------
 
 
 @intrinsic(prefer_literal=True)
@@ -220,7 +240,7 @@ def spread(typing, tile, array, offset):
 
 @intrinsic
 def add_scaled(typing, tile, a, a_offset, a_stride, b, b_offset):
-    """tile[r, c] + a[r] * b[c], fused; a[r] is one number, a_stride apart, b[c] the c-th vector from b_offset.
+    """tile[r, c] + a[r] * b[c], fused; a[r] is a number, a_stride apart, b[c] the c-th vector from b_offset.
 
     One step of a matrix product whose lanes are samples: a number of W times 16 samples of one feature.
     """
@@ -246,7 +266,7 @@ def add_scaled(typing, tile, a, a_offset, a_stride, b, b_offset):
 def add_products(typing, tile, a, a_offset, a_stride, b, b_offset, b_stride):
     """tile[r, c] + a[r] * b[c], fused; a[r] and b[c] are vectors, a_stride and b_stride apart.
 
-    One step of a matrix product whose sum runs over samples: 16 samples of feature r times those of feature c.
+    One step of a matrix product whose sum runs over samples: 16 of feature r times the same 16 of feature c.
     """
 
     def generate(context, builder, signature, args):
