@@ -36,7 +36,10 @@ def main() -> None:
     results = {
         name: outcomes(losses[name], dataset, constant, params.evaluate.solved_r2) for name in params.models
     }
-    loss_rows, progress_rows, final_rows, prediction_rows = [], [], [], []
+    loss_rows: list[tuple] = []
+    progress_rows: list[tuple] = []
+    final_rows: list[tuple] = []
+    prediction_rows: list[tuple] = []
     for name, model in params.models.items():
         last = results[name].at(params.train.epochs)
         predicted = predictions(weights[name], dataset.x_test, model.nonlinearity, params.train.engine)
