@@ -1,0 +1,1 @@
+"""Turn losses and weights into the numbers that are reviewed."""

@@ -1,0 +1,1 @@
+"""Draw the sequences and their targets."""

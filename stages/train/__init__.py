@@ -1,0 +1,1 @@
+"""Train every replicate of one model."""

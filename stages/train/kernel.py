@@ -177,16 +177,19 @@ class Replicate:
 
     def __init__(self, weights: Weights, nonlinearity: str, steps: int, blocks: int) -> None:
         """Lay out the weights, and room for so many blocks of samples of so many steps."""
-        self.weights = weights
         H, D = weights["rnn.weight_ih_l0"].shape
         L = sum(name.startswith("rnn.weight_hh_l") for name in weights)
+        # In the order that the tables below count on; a file may have kept another.
+        kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
+        names = [f"rnn.{kind}_l{layer}" for layer in range(L) for kind in kinds]
+        self.weights = {name: weights[name] for name in (*names, "linear.weight", "linear.bias")}
         P = round_up(H + 1, PAD)
         self.sizes = steps, D, H, L, P
         self.use_relu = {"tanh": False, "relu": True}[nonlinearity]
 
         # Where each tensor starts in the flat weights, and in the sums of its gradient: start, width, rows,
         # columns.
-        starts = np.cumsum([0] + [w.size for w in weights.values()], dtype=np.int64)
+        starts = np.cumsum([0] + [w.size for w in self.weights.values()], dtype=np.int64)
         tensors, size = [], 0
         for layer in range(L + 1):
             rows, K = (H if layer < L else 1), (D if layer == 0 else H)
@@ -203,7 +206,7 @@ class Replicate:
 
         n = round_up(int(starts[-1]), LANES)
         flat = zeros(n + ROWS * max(H, D))  # the last tile of rows reads beyond the last weight
-        flat[: starts[-1]] = np.concatenate([w.ravel() for w in weights.values()])
+        flat[: starts[-1]] = np.concatenate([w.ravel() for w in self.weights.values()])
         self.model = flat, zeros(n), zeros(n), zeros(n), np.ones(2)
         slack = GRADIENT_COLUMNS * BLOCK  # likewise the last tile of columns
         hidden, d = zeros(L * steps * P * BLOCK + slack), zeros(L * STEPS * P * BLOCK)

@@ -1,0 +1,36 @@
+# `make` sets up .venv and runs the pipeline, `make test` the tests, `make lint` what .ci/run checks before them.
+# Python 3.11 is the one these pins were tried with; another: make PYTHON=/path/to/python3.11
+
+PYTHON ?= python3
+VENV := .venv
+# DVC runs the `python` that it finds on PATH.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+
+.PHONY: repro test lint clean
+.DEFAULT_GOAL := repro
+
+repro: $(VENV)/run-time
+	@python -m stages.params
+	@dvc repro
+
+test: $(VENV)/tests
+	@pytest
+
+lint: $(VENV)/tests
+	@ruff check .
+	@ruff format --check .
+	@mypy
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/run-time: requirements.txt
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v[:2] == (3, 11) or sys.exit(f"Python {v[0]}.{v[1]} found; tried with and needed: 3.11 (make PYTHON=/path/to/python3.11)")'
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing requirements.txt into $(VENV), which takes a few minutes the first time"
+	@python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@touch $@
+
+$(VENV)/tests: $(VENV)/run-time tests/requirements.txt
+	@python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@touch $@

@@ -1,0 +1,52 @@
+"""What any model must beat: the mean of the training targets, and least squares on the flattened sequence."""
+
+import numpy as np
+
+from stages.files import Dataset
+
+
+def constant_mse(dataset: Dataset) -> tuple[float, float]:
+    """Return the training and the test MSE of always predicting the mean of the training targets."""
+    constant = dataset.y_train.astype(np.float64).mean()
+    return _mse(constant, dataset.y_train), _mse(constant, dataset.y_test)
+
+
+def least_squares_mse(dataset: Dataset) -> tuple[float, float] | None:
+    """Return the training and the test MSE of a linear function of all numbers of a sequence.
+
+    None where there are too few sequences to determine one. The normal equations are solved here, one NumPy
+    operation at a time, since the bits that LAPACK gives differ from CPU to CPU.
+    """
+    x_train, x_test = (_with_ones(x) for x in (dataset.x_train, dataset.x_test))
+    y = dataset.y_train[:, 0].astype(np.float64)
+    gram = np.stack([(x_train * column[:, None]).sum(axis=0) for column in x_train.T])
+    coefficients = _solve(gram, (x_train * y[:, None]).sum(axis=0))
+    if coefficients is None:
+        return None
+    predictions = ((x * coefficients).sum(axis=1)[:, None] for x in (x_train, x_test))
+    train_mse, test_mse = map(_mse, predictions, (dataset.y_train, dataset.y_test))
+    return train_mse, test_mse
+
+
+def _mse(predicted: np.ndarray | float, y: np.ndarray) -> float:
+    return float(((predicted - y.astype(np.float64)) ** 2).mean())
+
+
+def _with_ones(x: np.ndarray) -> np.ndarray:
+    """Return sequences (N, T, I) as rows (N, T * I + 1), the last number 1."""
+    return np.column_stack([x.reshape(len(x), -1).astype(np.float64), np.ones(len(x))])
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray | None:
+    """Return the solution (n,) of a symmetric system (n, n), (n,) by elimination; None where it is singular."""
+    table = np.column_stack([matrix, right])
+    smallest = 1e-12 * np.abs(matrix).max()
+    for column in range(len(table)):
+        pivot = column + int(np.argmax(np.abs(table[column:, column])))
+        if abs(table[pivot, column]) <= smallest:
+            return None
+        table[[column, pivot]] = table[[pivot, column]]
+        table[column] /= table[column, column]
+        others = np.arange(len(table)) != column
+        table[others] -= table[others, column][:, None] * table[column]
+    return table[:, -1]

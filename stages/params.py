@@ -1,0 +1,189 @@
+"""params.yaml, typed and validated; nothing else reads that file.
+
+`python -m stages.params` checks it and prints nothing when all is well. `make` runs that first, since a few
+mistakes (no models, a name that is a number) would otherwise fail inside DVC, in words that hide the cause.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
+
+from stages.errors import InputError, run
+
+PATH = Path("params.yaml")
+NAME = "[a-z][a-z0-9_-]*"  # of a model
+RESERVED = "baseline"  # a group in reports/metrics.json beside the models' own; so are pairs, a_vs_b
+
+Seed = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
+Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
+Pair = Annotated[
+    str, Field(pattern=rf"^{NAME} vs {NAME}$", description="two models' names, such as stacked vs single")
+]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
+
+
+class _Section(BaseModel):
+    # strict: "20" and true are no whole numbers; forbid: a misspelt key must not pass for a default.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class DataParams(_Section):
+    """The sequences: how many, how long, and what is predicted from them."""
+
+    task: Annotated[Literal["mean"], Field(description="mean")]
+    num_samples: Count
+    test_samples: Count
+    seq_length: Count
+    seed: Seed
+
+
+class ModelParams(_Section):
+    """One network; `lr` is its own step size, or None for train.lr."""
+
+    hidden_size: Count
+    num_layers: Count
+    nonlinearity: Annotated[Literal["tanh", "relu"], Field(description="tanh or relu")]
+    lr: Positive | None = Field(description="a number above 0, or blank")
+
+
+class TrainParams(_Section):
+    """How every network is trained."""
+
+    engine: Annotated[Literal["exact", "torch"], Field(description="exact or torch")]
+    device: Annotated[Literal["cpu", "cuda", "auto"], Field(description="cpu, cuda or auto")]
+    epochs: Count
+    lr: Positive
+    replicates: Count
+    seed: Seed
+    batch_size: Count | None = Field(description="a whole number, 1 or more, or blank")
+    clip_norm: Positive | None = Field(description="a number above 0, or blank")
+    eval_every: Count
+
+
+class EvaluateParams(_Section):
+    """What the evaluate stage measures."""
+
+    at_epochs: list[Count] = Field(description="a list of whole numbers, 1 or more each")
+    solved_r2: Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
+    compare: list[Pair] = Field(description="a list of pairs such as stacked vs single")
+    primary: Pair
+
+
+class Params(_Section):
+    """The whole of params.yaml."""
+
+    data: DataParams
+    models: dict[str, ModelParams] = Field(description="one entry a model")
+    train: TrainParams
+    evaluate: EvaluateParams
+
+    @model_validator(mode="after")
+    def _sections_fit(self) -> Self:
+        if self.train.engine == "exact" and self.train.device == "cuda":
+            raise InputError(
+                f"{PATH}: train.device: found cuda; allowed with train.engine exact: cpu "
+                "(train.engine torch has the others)"
+            )
+        if self.evaluate.primary not in self.evaluate.compare:
+            raise InputError(
+                f"{PATH}: evaluate.primary: found {self.evaluate.primary!r}; allowed: one of evaluate.compare, "
+                f"{', '.join(self.evaluate.compare) or 'which is empty'}"
+            )
+        if self.train.batch_size is not None and self.train.batch_size > self.data.num_samples:
+            raise InputError(
+                f"{PATH}: train.batch_size: found {self.train.batch_size}; "
+                f"allowed: at most data.num_samples, {self.data.num_samples}, or blank"
+            )
+        return self
+
+    def lr(self, model: str) -> float:
+        """Return the step size that `model` is trained with."""
+        own = self.models[model].lr
+        return self.train.lr if own is None else own
+
+
+def load_params() -> Params:
+    """Return params.yaml of the current folder.
+
+    Raises:
+        InputError: the file is missing, no YAML, or holds anything but what the classes above allow.
+
+    """
+    try:
+        document = yaml.load(PATH.read_text(encoding="utf-8"), Loader=_Loader)
+    except FileNotFoundError:
+        raise InputError(f"{PATH}: missing; run from the top folder of the project") from None
+    except UnicodeDecodeError as error:
+        raise InputError(f"{PATH}: byte {error.start} is not UTF-8 text") from None
+    except yaml.YAMLError as error:
+        raise InputError(f"{PATH}: not valid YAML: {' '.join(str(error).split())}") from None
+    if isinstance(document, dict) and isinstance(document.get("models", ()), dict | None):
+        _check_model_names(document["models"])
+    try:
+        return Params.model_validate(document)
+    except ValidationError as error:
+        raise InputError(f"{PATH}: {_explain(error)}") from None
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML as DVC reads it: 1e-3 is a number (PyYAML wants 1.0e-3), a key that stands twice an error."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for twice in (key for key in keys if keys.count(key) > 1):
+            raise yaml.YAMLError(f"the key {twice} stands twice, line {node.start_mark.line + 1} and below")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
+)
+
+
+def _check_model_names(models: Any) -> None:
+    """Raise InputError where DVC could not loop over `models:`, or a name could not be a file's."""
+    if not models:
+        raise InputError(f"{PATH}: models: found none; allowed: one entry a model, at least one")
+    for name in models:
+        if not isinstance(name, str) or not re.fullmatch(NAME, name) or name == RESERVED or "_vs_" in name:
+            raise InputError(
+                f"{PATH}: models: found the name {name!r}; allowed: a letter a-z, then a-z, 0-9, _ and -, "
+                f"but not {RESERVED} or _vs_"
+            )
+
+
+def _explain(error: ValidationError) -> str:
+    """Return one mistake as `key: found ...; allowed: ...`; a misspelt key before the one it leaves out."""
+    first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
+    location = [str(part) for part in first["loc"]]
+    key, field = ".".join(location), _field(location)
+    if first["type"] == "extra_forbidden":
+        owner = _section(location[:-1])
+        return f"{key}: unknown key; allowed: {', '.join(owner.model_fields)}"
+    allowed = field.description if field and field.description else "a section of keys"
+    if first["type"] == "missing":
+        return f"{key}: missing; allowed: {allowed}"
+    found = "nothing" if first["input"] is None else repr(first["input"])
+    return f"{key or 'the file'}: found {found}; allowed: {allowed}"
+
+
+def _section(location: list[str]) -> type[BaseModel]:
+    """Return the class that holds the keys at `location`, such as ["models", "single"]."""
+    if location[:1] == ["models"]:
+        return ModelParams
+    return Params if not location else Params.model_fields[location[0]].annotation  # type: ignore[return-value]
+
+
+def _field(location: list[str]) -> FieldInfo | None:
+    """Return the description of the key at `location`, None where it names a whole model or nothing."""
+    if not location or (location[0] == "models" and len(location) == 2):
+        return None
+    return _section(location[:-1]).model_fields.get(location[-1])
+
+
+if __name__ == "__main__":
+    run(load_params)  # type: ignore[arg-type]

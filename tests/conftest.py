@@ -1,0 +1,92 @@
+"""A tiny project to run the pipeline in, and the ways to run it."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+TOP = Path(__file__).parents[1]
+PROJECT_FILES = (
+    ".dvc/config",
+    ".dvc/plots",
+    ".dvcignore",
+    ".gitignore",
+    "dvc.yaml",
+    "requirements.txt",
+    "stages",
+)
+TINY = {
+    "num_samples": 40,
+    "test_samples": 30,
+    "seq_length": 5,
+    "hidden_size": 4,
+    "epochs": 4,
+    "replicates": 3,
+    "eval_every": 2,
+}
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def make_project(folder: Path) -> Path:
+    """Make a git repository in `folder` with this project's code and tiny params, all committed."""
+    for name in PROJECT_FILES:
+        source, target = TOP / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    text = (TOP / "params.yaml").read_text()
+    for key, value in TINY.items():
+        text = re.sub(rf"\b{key}: \d+", f"{key}: {value}", text)
+    (folder / "params.yaml").write_text(text)
+    for command in (
+        ["init", "--quiet"],
+        ["config", "user.name", "A Tester"],
+        ["config", "user.email", "tester@example.org"],
+        ["add", "--all"],
+        ["commit", "--quiet", "--message", "A tiny project"],
+    ):
+        subprocess.run(["git", *command], cwd=folder, check=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Run a command in a folder, with this Python first on PATH and no configuration of the user's."""
+    home = tmp_path_factory.mktemp("home")
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "DVC_GLOBAL_CONFIG_DIR": str(home),
+        "DVC_SYSTEM_CONFIG_DIR": str(home),
+        "DVC_SITE_CACHE_DIR": str(home),
+        "DVC_NO_ANALYTICS": "1",
+    }
+
+    def run_command(command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command, shell=True, cwd=folder, env=environment | more, capture_output=True, text=True
+        )
+
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def finished_project(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project whose pipeline has run and whose results are committed; copy it, do not change it."""
+    folder = make_project(tmp_path_factory.mktemp("finished"))
+    done = run("dvc repro && git add --all && git commit --quiet --message Results", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture
+def project(finished_project: Path, tmp_path: Path) -> Path:
+    """Return a copy of the finished project, free to be changed."""
+    return Path(shutil.copytree(finished_project, tmp_path / "project", symlinks=True))

@@ -1,0 +1,139 @@
+"""params.yaml: what is accepted, and the line that each mistake gets."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from stages.errors import InputError
+from stages.params import load_params
+from tests.conftest import TOP
+
+COMMITTED = (TOP / "params.yaml").read_text()
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def write(text: str) -> None:
+    Path("params.yaml").write_text(text)
+
+
+def with_change(old: str, new: str) -> str:
+    assert re.search(old, COMMITTED, re.MULTILINE), old
+    return re.sub(old, new, COMMITTED, count=1, flags=re.MULTILINE)
+
+
+def test_committed_file_is_the_experiment() -> None:
+    write(COMMITTED)
+    params = load_params()
+    assert params.data.model_dump() == {
+        "task": "mean",
+        "num_samples": 1000,
+        "test_samples": 1000,
+        "seq_length": 20,
+        "seed": 0,
+    }
+    sizes = {name: (model.hidden_size, model.num_layers) for name, model in params.models.items()}
+    assert sizes == {"single": (32, 1), "stacked": (32, 2), "wide": (55, 1)}
+    assert params.lr("single") == 0.01
+
+
+def test_every_key_of_the_committed_file_has_a_comment() -> None:
+    keys = [line for line in COMMITTED.splitlines() if re.match(r" +\w+:.", line)]
+    assert len(keys) > 20
+    assert [line for line in keys if "#" not in line] == []
+
+
+def test_a_models_own_step_size_wins_over_the_common_one() -> None:
+    write(with_change(r"lr: # this", "lr: 5e-4 # this"))
+    params = load_params()
+    assert (params.lr("single"), params.lr("stacked")) == (5e-4, 0.01)
+
+
+@pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", "1.e-3", ".1e-2"])
+def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
+    write(with_change(r"lr: 0\.01", f"lr: {text}"))
+    assert load_params().train.lr == 0.001
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        (r"  lr: 0\.01.*\n", "", "train.lr: missing; allowed: a number above 0"),
+        (r"lr: 0\.01", "lr: 0", "train.lr: found 0; allowed: a number above 0"),
+        (r"lr: 0\.01", "lr: .inf", "train.lr: found inf; allowed: a number above 0"),
+        (r"lr: 0\.01", "lr: fast", "train.lr: found 'fast'; allowed: a number above 0"),
+        (r"lr: # this", "lr: -1 # this", "models.single.lr: found -1; allowed: a number above 0, or blank"),
+        (r"epochs: \d+", "epochs: 1.5", "train.epochs: found 1.5; allowed: a whole number, 1 or more"),
+        (r"epochs: \d+", "epochs: '9'", "train.epochs: found '9'; allowed: a whole number, 1 or more"),
+        (r"epochs: \d+", "epochs: true", "train.epochs: found True; allowed: a whole number, 1 or more"),
+        (r"epochs: \d+", "epochs:", "train.epochs: found nothing; allowed: a whole number, 1 or more"),
+        (r"task: mean", "task: max", "data.task: found 'max'; allowed: mean"),
+        (
+            r"num_layers: 1",
+            "num_layers: 0",
+            "models.single.num_layers: found 0; allowed: a whole number, 1 or more",
+        ),
+        (r"tanh", "gelu", "models.single.nonlinearity: found 'gelu'; allowed: tanh or relu"),
+        (r"seed: 0", "seed: -1", "data.seed: found -1; allowed: a whole number, 0 or more"),
+        (
+            r"batch_size:",
+            "batch_size: 1001",
+            "train.batch_size: found 1001; allowed: at most data.num_samples, 1000",
+        ),
+        (r"clip_norm:", "clip_norm: 0", "train.clip_norm: found 0; allowed: a number above 0, or blank"),
+        (
+            r"  seq_length",
+            "  seq_len",
+            "data.seq_len: unknown key; allowed: task, num_samples, test_samples, seq_length",
+        ),
+        (r"^evaluate:", "evaluation:", "evaluation: unknown key; allowed: data, models, train, evaluate"),
+        (
+            r"  single:",
+            "  sin/gle:",
+            "models: found the name 'sin/gle'; allowed: a letter a-z, then a-z, 0-9, _ and -",
+        ),
+        (
+            r"  single:",
+            "  Single:",
+            "models: found the name 'Single'; allowed: a letter a-z, then a-z, 0-9, _ and -",
+        ),
+        (r"  single:", "  7:", "models: found the name 7; allowed: a letter a-z, then a-z, 0-9, _ and -"),
+        (r"  single:", "  baseline:", "models: found the name 'baseline'; allowed: a letter a-z"),
+        (r"  stacked:", "  single:", "not valid YAML: the key single stands twice"),
+        (r"  stacked:", "  stacked: 3", "not valid YAML"),
+        (r"data:", "data: [", "not valid YAML"),
+    ],
+)
+def test_each_mistake_gets_its_line(old: str, new: str, line: str) -> None:
+    write(with_change(old, new))
+    with pytest.raises(InputError) as caught:
+        load_params()
+    message = str(caught.value)
+    assert message.startswith(f"params.yaml: {line}")
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("", "params.yaml: the file: found nothing"),
+        ("[]", "params.yaml: the file: found []"),
+        ("models:\n", "params.yaml: models: found none; allowed: one entry a model, at least one"),
+        ("models: {}\n", "params.yaml: models: found none; allowed: one entry a model, at least one"),
+        ("models: [single]\n", "params.yaml: data: missing"),
+    ],
+)
+def test_a_file_without_sections_or_models_gets_a_line(text: str, line: str) -> None:
+    write(text)
+    with pytest.raises(InputError) as caught:
+        load_params()
+    assert str(caught.value).startswith(line)
+
+
+def test_a_missing_file_gets_a_line() -> None:
+    with pytest.raises(InputError, match=r"params\.yaml: missing; run from the top folder"):
+        load_params()

@@ -1,0 +1,199 @@
+"""The whole pipeline, run by the real DVC on tiny params."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from tests.conftest import Run, make_project
+
+FILES = {
+    "data/dataset.npz",
+    *(f"data/losses/{name}.csv" for name in ("single", "stacked", "wide")),
+    *(f"data/models/{name}.safetensors" for name in ("single", "stacked", "wide")),
+}
+REPORTS = {
+    "reports/README.md",
+    "reports/figures/cost.png",
+    "reports/figures/final.png",
+    "reports/figures/improvement.png",
+    "reports/figures/losses.png",
+    "reports/figures/predictions.png",
+    "reports/figures/solved.png",
+    "reports/comparisons.csv",
+    "reports/final.csv",
+    "reports/losses.csv",
+    "reports/metrics.json",
+    "reports/predictions.csv",
+    "reports/progress.csv",
+}
+
+
+def files(folder: Path, *names: str) -> dict[str, bytes]:
+    """Return the bytes of every file below the folders `names`."""
+    paths = (path for name in names for path in (folder / name).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+def stages_run(output: str) -> list[str]:
+    """Return the stages that DVC says it ran, in order."""
+    return re.findall(r"^Running stage '(.*)'", output, re.MULTILINE)
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Replace `old`, which must be there, in the file at `path`."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_leaves_exactly_the_promised_files_and_a_clean_tree(finished_project: Path, run: Run) -> None:
+    assert set(files(finished_project, "data")) == FILES
+    assert set(files(finished_project, "reports")) == REPORTS
+    assert run("git status --porcelain", finished_project).stdout == ""
+    tracked = run("git ls-files", finished_project).stdout.split()
+    assert REPORTS.issubset(tracked)
+    assert FILES.isdisjoint(tracked)
+
+
+def test_a_second_repro_does_nothing(project: Path, run: Run) -> None:
+    again = run("dvc repro", project)
+    assert again.stdout.endswith("Data and pipelines are up to date.\n")
+    assert stages_run(again.stdout) == []
+    assert run("git status --porcelain", project).stdout == ""
+
+
+def test_forced_without_cache_gives_the_same_bytes(project: Path, run: Run) -> None:
+    before = files(project, "data", "reports")
+    forced = run("rm -rf dvc.lock .dvc/cache data reports && dvc repro --force", project)
+    assert forced.returncode == 0, forced.stderr
+    assert files(project, "data", "reports") == before
+    assert run("git status --porcelain", project).stdout == ""
+
+
+def test_an_idea_reruns_only_what_it_concerns_and_rewrites_one_line(project: Path, run: Run) -> None:
+    idea = run("dvc exp run -S models.stacked.num_layers=3", project)
+    assert idea.returncode == 0, idea.stderr
+    assert stages_run(idea.stdout) == ["train@stacked", "evaluate", "plot"]
+    assert run("git diff --numstat params.yaml", project).stdout == "1\t1\tparams.yaml\n"
+    shown = run("dvc exp show --csv", project).stdout
+    assert "stacked.test.median" in shown
+
+
+def test_a_changed_line_in_the_plot_stage_reruns_plot_alone(project: Path, run: Run) -> None:
+    change(project / "stages/plot/report.py", "# Results", "# The results")
+    again = run("dvc repro", project)
+    assert stages_run(again.stdout) == ["plot"]
+    assert (project / "reports/README.md").read_text().startswith("# The results\n")
+
+
+def test_adding_a_model_or_a_replicate_changes_no_other_numbers(project: Path, run: Run) -> None:
+    before = files(project, "data")
+    entry = "  a-third_0: {hidden_size: 3, num_layers: 3, nonlinearity: relu, lr: 0.02}\n"
+    change(project / "params.yaml", "\ntrain:\n", f"{entry}\ntrain:\n")
+    assert stages_run(run("dvc repro", project).stdout) == ["train@a-third_0", "evaluate", "plot"]
+    after = files(project, "data")
+    assert {name: after[name] for name in before} == before
+    assert "a-third_0" in json.loads((project / "reports/metrics.json").read_text())
+
+    change(project / "params.yaml", "replicates: 3", "replicates: 4")
+    assert run("dvc repro", project).returncode == 0
+    for name in ("single", "stacked", "wide"):
+        path = f"data/losses/{name}.csv"
+        assert (project / path).read_bytes().startswith(before[path])
+
+
+def test_a_removed_model_is_gone_and_leaves_a_fresh_clones_hashes(
+    project: Path, run: Run, tmp_path: Path
+) -> None:
+    fresh = make_project(tmp_path / "fresh")
+    for folder in (project, fresh):
+        text = (folder / "params.yaml").read_text()
+        (folder / "params.yaml").write_text(re.sub(r"  wide:.*?(?=\ntrain:)", "", text, flags=re.DOTALL))
+        assert run("rm -f dvc.lock && dvc repro", folder).returncode == 0
+    assert files(project, "data", "reports") == files(fresh, "data", "reports")
+    assert (project / "dvc.lock").read_text() == (fresh / "dvc.lock").read_text()
+    assert "wide" not in (project / "reports/README.md").read_text()
+    assert run("dvc repro", project).stdout.endswith("Data and pipelines are up to date.\n")
+
+
+def test_wrong_params_say_so_and_checkout_brings_everything_back(project: Path, run: Run) -> None:
+    before = files(project, "data", "reports")
+    change(project / "params.yaml", "lr: 0.01", "lr: -1")
+    failed = run("dvc repro", project)
+    assert failed.returncode == 255
+    assert "params.yaml: train.lr: found -1; allowed: a number above 0\n" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    change(project / "params.yaml", "lr: -1", "lr: 0.01")
+    assert run("dvc checkout && git checkout --quiet reports", project).returncode == 0
+    assert files(project, "data", "reports") == before
+
+
+@pytest.mark.parametrize("stage", ["generate", "train single", "evaluate", "plot"])
+def test_wrong_params_stop_each_stage_with_one_line(stage: str, project: Path, run: Run) -> None:
+    before = files(project, "data", "reports")
+    change(project / "params.yaml", "epochs: 4", "epochs: 0")
+    failed = run(f"python -m stages.{stage}", project)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert failed.stderr == "params.yaml: train.epochs: found 0; allowed: a whole number, 1 or more\n"
+    assert files(project, "data", "reports") == before
+
+
+@pytest.mark.parametrize("damage", ["missing", "truncated", "text"])
+@pytest.mark.parametrize("stage", ["train single", "evaluate"])
+def test_a_missing_or_damaged_dataset_names_the_command_that_makes_it(
+    stage: str, damage: str, project: Path, run: Run
+) -> None:
+    path = project / "data/dataset.npz"
+    content = path.read_bytes()
+    path.unlink()
+    if damage != "missing":
+        path.write_bytes(content[:500] if damage == "truncated" else b"no arrays\n")
+    failed = run(f"python -m stages.{stage}", project)
+    assert (failed.returncode, failed.stdout) == (2, "")
+    assert re.fullmatch(
+        r"data/dataset\.npz: (missing|damaged \(.*\)); `dvc repro generate` makes it\n", failed.stderr
+    )
+    assert run("dvc repro generate", project).returncode == 0
+    assert path.read_bytes() == content
+
+
+def test_divergence_is_a_result(project: Path, run: Run) -> None:
+    change(project / "params.yaml", "lr: 0.01", "lr: 1")
+    change(project / "params.yaml", "epochs: 4", "epochs: 400")
+    change(project / "params.yaml", "seq_length: 5", "seq_length: 60")
+    change(project / "params.yaml", "nonlinearity: tanh", "nonlinearity: relu")
+    done = run("dvc repro", project)
+    assert done.returncode == 0, done.stderr
+    losses = (project / "data/losses/stacked.csv").read_text()
+    assert re.search(r",(inf|nan),", losses)
+    metrics = json.loads((project / "reports/metrics.json").read_text())
+    assert metrics["stacked"]["diverged"] > 0
+    assert "nan" not in (project / "reports/README.md").read_text()
+
+
+def test_each_report_has_its_columns(finished_project: Path) -> None:
+    losses = pd.read_csv(finished_project / "reports/losses.csv")
+    assert list(losses.columns) == ["model", "epoch", "median", "q25", "q75"]
+    assert losses.groupby("model", sort=False)["epoch"].apply(list).to_dict() == {
+        name: [0, 1, 2, 3, 4] for name in ("single", "stacked", "wide")
+    }
+    raw = pd.read_csv(finished_project / "data/losses/single.csv")
+    assert list(raw.columns) == ["replicate", "epoch", "train_mse", "test_mse"]
+    assert raw[raw["test_mse"].notna()]["epoch"].unique().tolist() == [0, 2, 4]
+    medians = raw.groupby("epoch")["train_mse"].median()
+    assert losses[losses["model"] == "single"]["median"].tolist() == pytest.approx(medians.tolist(), rel=1e-5)
+    predictions = pd.read_csv(finished_project / "reports/predictions.csv")
+    assert predictions.groupby("model").size().to_dict() == {"single": 30, "stacked": 30, "wide": 30}
+
+
+def test_the_template_draws_every_model_and_revision(project: Path, run: Run) -> None:
+    assert run("dvc exp run -S train.lr=0.003", project).returncode == 0
+    spec = json.loads(run("dvc plots diff --show-vega HEAD workspace --targets losses", project).stdout)
+    values = spec["data"]["values"]
+    assert {row["model"] for row in values} == {"single", "stacked", "wide"}
+    assert {row["rev"] for row in values} == {"HEAD", "workspace"}
+    assert {"epoch", "median", "q25", "q75"} <= set(values[0])
+    assert "DVC_METRIC" not in json.dumps(spec)
