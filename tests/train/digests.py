@@ -52,7 +52,7 @@ def mean_task(samples: int, steps: int, inputs: int, seed: int = 1) -> tuple[np.
 @njit
 def _on_vectors(x, y, results):  # type: ignore[no-untyped-def]
     for i in range(0, x.size, LANES):
-        a, b = load(x, i), load(y, i)
+        a, b = load(x, i), load(y, i)  # type: ignore[call-arg, var-annotated]
         store(results[0], i, tanh(a))
         store(results[1], i, relu(a))
         store(results[2], i, tanh_backward(a, b))

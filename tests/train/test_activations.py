@@ -13,22 +13,22 @@ ONE = 0x3F800000
 INFINITY = 0x7F800000
 
 
-@njit(nogil=True)
+@njit
 def _tanh(x, y):  # type: ignore[no-untyped-def]
     for i in range(0, x.size, LANES):
-        store(y, i, tanh(load(x, i)))
+        store(y, i, tanh(load(x, i)))  # type: ignore[call-arg]
 
 
 @njit
 def _relu(x, y):  # type: ignore[no-untyped-def]
     for i in range(0, x.size, LANES):
-        store(y, i, relu(load(x, i)))
+        store(y, i, relu(load(x, i)))  # type: ignore[call-arg]
 
 
 @njit
 def _relu_backward(h, gradient, y):  # type: ignore[no-untyped-def]
     for i in range(0, h.size, LANES):
-        store(y, i, relu_backward(load(h, i), load(gradient, i)))
+        store(y, i, relu_backward(load(h, i), load(gradient, i)))  # type: ignore[call-arg]
 
 
 def apply(function, *arrays: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]

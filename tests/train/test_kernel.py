@@ -125,9 +125,9 @@ def python(*arguments: str, environment: Mapping[str, str] = os.environ, folder:
 @given(**SIZES)
 @example(hidden=100, layers=5, steps=100, inputs=5, samples=129, nonlinearity="relu", seed=0)
 @example(hidden=100, layers=1, steps=100, inputs=1, samples=1000, nonlinearity="tanh", seed=0)
-def test_gradients_are_those_of_autograd_in_float64(
+def test_gradients_are_those_of_autograd_in_float64(  # type: ignore[no-untyped-def]
     hidden, layers, steps, inputs, samples, nonlinearity, seed
-):  # type: ignore[no-untyped-def]
+):
     assume(multiply_adds(hidden, layers, steps, inputs, samples) < 5e8)
     weights = initial_weights(hidden, layers, inputs, seed)
     x, y = mean_task(samples, steps, inputs, seed + 1)
