@@ -115,7 +115,7 @@ def test_a_removed_model_is_gone_and_leaves_a_fresh_clones_hashes(
         assert run("rm -f dvc.lock && dvc repro", folder).returncode == 0
     assert files(project, "data", "reports") == files(fresh, "data", "reports")
     assert (project / "dvc.lock").read_text() == (fresh / "dvc.lock").read_text()
-    assert "wide" not in (project / "reports/README.md").read_text()
+    assert "| wide |" not in (project / "reports/README.md").read_text()
     assert run("dvc repro", project).stdout.endswith("Data and pipelines are up to date.\n")
 
 

@@ -25,7 +25,7 @@ def main() -> None:
             "final",
             figures.final(read_table("final.csv"), (1 - solved_r2) * constant["test"], constant["test"]),
         )
-        save("cost", figures.cost(progress))
+        save("cost", figures.cost(progress, constant["test"]))
         save("predictions", figures.predictions(read_table("predictions.csv")))
     write_text(REPORTS / "README.md", report(metrics, params))
     print(f"{verdict(metrics, params)} See {REPORTS / 'README.md'} and its figures.")

@@ -128,17 +128,22 @@ def final(outcomes: pd.DataFrame, threshold: float | None, constant: float) -> F
     return figure
 
 
-def cost(progress: pd.DataFrame) -> Figure:
+def cost(progress: pd.DataFrame, constant: float) -> Figure:
     """Draw the median test MSE, with quartiles, against the multiply-adds spent on training one replicate.
 
     Args:
         progress: reports/progress.csv (model, multiply_adds, median, q25, q75 and more).
+        constant: test MSE of the constant predictor.
 
     """
     figure, axes = _one_panel("Test loss for the work spent: median and quartiles over replicates")
-    _draw_bands(axes, progress[progress["multiply_adds"] > 0], "multiply_adds", ("median", "q25", "q75"))
+    after_start = progress[progress["multiply_adds"] > 0]
+    _draw_bands(axes, after_start, "multiply_adds", ("median", "q25", "q75"))
+    axes.axhline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
     axes.set_xscale("log")
     axes.set_yscale("log")
+    # Not left to the lines, which may all have diverged.
+    axes.set_xlim(0.8 * after_start["multiply_adds"].min(), 1.25 * after_start["multiply_adds"].max())
     axes.set_xlabel("multiply-adds spent on training a replicate")
     axes.set_ylabel("test MSE")
     axes.legend(loc="best")

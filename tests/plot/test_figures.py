@@ -100,9 +100,11 @@ def test_solved_is_a_share_against_the_epoch() -> None:
 
 
 def test_cost_is_test_mse_against_work_from_the_first_step_on() -> None:
-    axes = figures.cost(progress()).axes[0]
+    axes = figures.cost(progress(), 0.1).axes[0]
     np.testing.assert_array_equal(axes.get_lines()[0].get_xdata(), [10_000, 20_000])
     assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    all_diverged = progress().assign(median=np.inf, q25=np.inf)
+    figures.cost(all_diverged, 0.1).canvas.draw()
 
 
 def test_final_counts_every_replicate_and_never_reaches_one_where_some_diverged() -> None:
