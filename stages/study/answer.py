@@ -117,11 +117,7 @@ def report(
         f"| --- | {' | '.join('---:' for _ in names)} |",
     ]
     runs = [(f"step size {lr:g}", one) for lr, one in sweep.items()]
-    for title, one in [
-        *runs,
-        ("original, default seeds", original),
-        ("each model's best, fresh seeds", fresh),
-    ]:
+    for title, one in [*runs, ("each model's best, fresh seeds", fresh)]:
         cells = (
             f"{number(one.metrics[name]['test']['iqm'])}, {_percent(one.metrics[name]['solved'])}"
             for name in names
