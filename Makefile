@@ -32,8 +32,8 @@ clean:
 	rm -rf $(VENV)
 
 $(VENV)/run-time: requirements.txt
-	@$(PYTHON) -c 'import sys; v = sys.version_info; v[:2] == (3, 11) or sys.exit(f"Python {v[0]}.{v[1]} found; tried with and needed: 3.11 (make PYTHON=/path/to/python3.11)")'
-	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v[:2] == (3, 11) or sys.exit(f"Python {v[0]}.{v[1]} found; tried with and needed: 3.11 (make PYTHON=/path/to/python3.11)")'
+	@test -x $(VENV)/bin/python || "$(PYTHON)" -m venv $(VENV)
 	@echo "Installing requirements.txt into $(VENV), which takes a few minutes the first time"
 	@python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
 	@touch $@

@@ -1,1 +1,1 @@
-"""The pipeline's stages, in order: generate, train, evaluate, plot."""
+"""The pipeline's stages, generate, train, evaluate, plot; and what is run beside them, review and study."""

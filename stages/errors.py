@@ -9,11 +9,20 @@ class InputError(Exception):
 
 
 def run(main: Callable[[], None]) -> None:
-    """Call `main`; an `InputError` becomes one line on stderr and exit code 2, an interrupt exit code 130."""
+    """Call `main`; a mistake becomes one line on stderr and exit code 2, an interrupt exit code 130.
+
+    Mistakes are every `InputError`, a file that cannot be read or written, and work that does not fit in memory.
+    """
     try:
         main()
     except InputError as error:
-        print(error, file=sys.stderr)
+        print(" ".join(str(error).splitlines()), file=sys.stderr)
+        sys.exit(2)
+    except OSError as error:
+        print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
+        sys.exit(2)
+    except MemoryError as error:
+        print(f"params.yaml: sizes that need more memory than there is ({error})", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

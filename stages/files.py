@@ -7,7 +7,7 @@ same float32 in data/, and have 6 significant digits in reports/.
 
 import json
 import math
-import zipfile
+import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from stages.errors import InputError
 
@@ -27,7 +27,17 @@ REPORTS = Path("reports")
 METRICS = REPORTS / "metrics.json"
 FIGURES = REPORTS / "figures"
 
-LOSS_COLUMNS = ("replicate", "epoch", "train_mse", "test_mse")
+
+# The tables of reports/ and their columns.
+TABLES: dict[str, tuple[str, ...]] = {
+    "losses.csv": ("model", "epoch", "median", "q25", "q75"),
+    "progress.csv": (
+        "model", "epoch", "multiply_adds", "median", "q25", "q75", "solved", "solved_low", "solved_high",
+    ),
+    "comparisons.csv": ("pair", "epoch", "p", "p_low", "p_high"),
+    "final.csv": ("model", "replicate", "train_mse", "test_mse"),
+    "predictions.csv": ("model", "replicate", "y_true", "y_predicted"),
+}  # fmt: skip
 
 Weights: TypeAlias = dict[str, np.ndarray]  # float32 arrays by the PyTorch module's parameter names
 
@@ -89,10 +99,13 @@ def read_dataset() -> Dataset:
             dataset = Dataset(*(arrays[name] for name in Dataset._fields))
     except FileNotFoundError:
         raise InputError(f"{DATASET}: missing; {remedy}") from None
-    except (OSError, EOFError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except Exception as error:  # a damaged zip file can fail in many ways
         raise InputError(f"{DATASET}: damaged ({_one_line(error)}); {remedy}") from None
     for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
-        if x.ndim != 3 or y.shape != (len(x), 1) or not x.dtype == y.dtype == np.float32:
+        fits = (
+            x.ndim == 3 and x.size > 0 and x.shape[1:] == dataset.x_train.shape[1:] and y.shape == (len(x), 1)
+        )
+        if not fits or not x.dtype == y.dtype == np.float32:
             raise InputError(
                 f"{DATASET}: damaged (found x {x.shape} {x.dtype}, y {y.shape} {y.dtype}; "
                 f"allowed: (N, T, I) and (N, 1), float32); {remedy}"
@@ -128,7 +141,7 @@ def read_losses(model: str) -> Losses:
         test_mse = table["test_mse"].replace("", "nan").to_numpy(np.float32).reshape(shape)
     except FileNotFoundError:
         raise InputError(f"{path}: missing; {remedy}") from None
-    except (KeyError, ValueError) as error:
+    except Exception as error:  # numbers too large for an int, columns of other lengths, a folder
         raise InputError(f"{path}: damaged ({_one_line(error)}); {remedy}") from None
     in_order = (replicate * shape[1] + epoch == np.arange(len(table))).all()
     if not in_order or (measured != measured[0]).any() or not measured[0, -1]:
@@ -139,7 +152,8 @@ def read_losses(model: str) -> Losses:
 def write_weights(model: str, weights: Mapping[str, np.ndarray]) -> None:
     """Write data/models/<model>.safetensors: every parameter with a leading replicate axis."""
     with replacing(MODELS / f"{model}.safetensors") as partial:
-        save_file(dict(weights), partial)
+        # Not save_file, which lets the owner alone read what it writes.
+        partial.write_bytes(save(dict(weights)))
 
 
 def read_weights(model: str) -> Weights:
@@ -167,7 +181,9 @@ def remove_other_models(models: Iterable[str]) -> None:
     names = set(models)
     for folder, suffix in ((LOSSES, ".csv"), (MODELS, ".safetensors")):
         for path in folder.iterdir():
-            if path.suffix != suffix or path.stem not in names:
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.suffix != suffix or path.stem not in names:
                 path.unlink()
 
 
@@ -186,32 +202,47 @@ def read_json(name: str) -> dict[str, Any]:
     """Return reports/<name>.
 
     Raises:
-        InputError: it is missing or no JSON.
+        InputError: it is missing or no JSON object.
 
     """
     path = REPORTS / name
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return dict(json.loads(path.read_text(encoding="utf-8")))
     except FileNotFoundError:
         raise InputError(f"{path}: missing; `dvc repro evaluate` makes it") from None
-    except ValueError as error:
+    except (ValueError, TypeError) as error:
         raise InputError(f"{path}: damaged ({_one_line(error)}); `dvc repro evaluate` makes it") from None
+
+
+def write_table(name: str, rows: Iterable[Sequence[object]]) -> None:
+    """Write reports/<name>, one of TABLES."""
+    write_csv(REPORTS / name, TABLES[name], rows)
 
 
 def read_table(name: str) -> pd.DataFrame:
-    """Return reports/<name>, a CSV.
+    """Return reports/<name>, one of TABLES: model and pair as text, the others as numbers.
 
     Raises:
-        InputError: it is missing or no CSV.
+        InputError: it is missing, no CSV, or has other columns.
 
     """
-    path = REPORTS / name
+    path, columns = REPORTS / name, TABLES[name]
     try:
-        return pd.read_csv(path)
+        # A model may be named nan, or null.
+        numbers = {column: ["", "nan"] for column in columns if column not in ("model", "pair")}
+        table = pd.read_csv(
+            path, keep_default_na=False, na_values=numbers, dtype=dict.fromkeys(numbers, float)
+        )
     except FileNotFoundError:
         raise InputError(f"{path}: missing; `dvc repro evaluate` makes it") from None
     except ValueError as error:
         raise InputError(f"{path}: damaged ({_one_line(error)}); `dvc repro evaluate` makes it") from None
+    if tuple(table.columns) != tuple(columns):
+        found = ", ".join(map(str, table.columns))
+        raise InputError(
+            f"{path}: damaged (found the columns {found}; allowed: {', '.join(columns)}); `dvc repro evaluate` makes it"
+        )
+    return table
 
 
 def _cell(value: object) -> str:

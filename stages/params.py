@@ -8,22 +8,24 @@ import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.errors import InputError, run
 
 PATH = Path("params.yaml")
-NAME = "[a-z][a-z0-9_-]*"  # of a model
+NAME = "[a-z][a-z0-9_-]{0,99}"  # of a model
 RESERVED = "baseline"  # a group in reports/metrics.json beside the models' own; so are pairs, a_vs_b
 
-Seed = Annotated[int, Field(ge=0, description="a whole number, 0 or more")]
-Count = Annotated[int, Field(ge=1, description="a whole number, 1 or more")]
+# The upper limits are beyond any use, and within what every number type on the way can hold.
+Seed = Annotated[int, Field(ge=0, lt=2**64, description="a whole number, 0 or more")]
+Count = Annotated[int, Field(ge=1, le=10**12, description="a whole number, 1 or more")]
 Pair = Annotated[
     str, Field(pattern=rf"^{NAME} vs {NAME}$", description="two models' names, such as stacked vs single")
 ]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False, description="a number above 0")]
+Positive = Annotated[float, Field(gt=0, lt=1e38, allow_inf_nan=False, description="a number above 0")]
 
 
 class _Section(BaseModel):
@@ -88,6 +90,12 @@ class Params(_Section):
                 f"{PATH}: train.device: found cuda; allowed with train.engine exact: cpu "
                 "(train.engine torch has the others)"
             )
+        pairs = [frozenset(split_pair(pair)) for pair in self.evaluate.compare]
+        for pair, models in zip(self.evaluate.compare, pairs, strict=True):
+            if len(models) == 1 or pairs.count(models) > 1:
+                raise InputError(
+                    f"{PATH}: evaluate.compare: found {pair!r}; allowed: two different models, each two once"
+                )
         if self.evaluate.primary not in self.evaluate.compare:
             raise InputError(
                 f"{PATH}: evaluate.primary: found {self.evaluate.primary!r}; allowed: one of evaluate.compare, "
@@ -106,6 +114,12 @@ class Params(_Section):
         return self.train.lr if own is None else own
 
 
+def split_pair(pair: str) -> tuple[str, str]:
+    """Return the two models that a pair such as "stacked vs single" names."""
+    first, second = pair.split(" vs ")
+    return first, second
+
+
 def load_params() -> Params:
     """Return params.yaml of the current folder.
 
@@ -114,12 +128,16 @@ def load_params() -> Params:
 
     """
     try:
-        document = yaml.load(PATH.read_text(encoding="utf-8"), Loader=_Loader)
+        # As DVC reads it, so that both always see the same: YAML 1.2, in which 1e-3 is a number and yes is a word.
+        document = YAML(typ="safe").load(PATH.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise InputError(f"{PATH}: missing; run from the top folder of the project") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{PATH}: byte {error.start} is not UTF-8 text") from None
-    except yaml.YAMLError as error:
+    except MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise InputError(f"{PATH}: not valid YAML{line}: {' '.join(str(error.problem).split())}") from None
+    except (YAMLError, ValueError) as error:  # bytes that are no text, numbers that are none
         raise InputError(f"{PATH}: not valid YAML: {' '.join(str(error).split())}") from None
     if isinstance(document, dict) and isinstance(document.get("models", ()), dict | None):
         _check_model_names(document["models"])
@@ -129,30 +147,20 @@ def load_params() -> Params:
         raise InputError(f"{PATH}: {_explain(error)}") from None
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as DVC reads it: 1e-3 is a number (PyYAML wants 1.0e-3), a key that stands twice an error."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for twice in (key for key in keys if keys.count(key) > 1):
-            raise yaml.YAMLError(f"the key {twice} stands twice, line {node.start_mark.line + 1} and below")
-        return super().construct_mapping(node, deep)
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789")
-)
-
-
 def _check_model_names(models: Any) -> None:
     """Raise InputError where DVC could not loop over `models:`, or a name could not be a file's."""
     if not models:
         raise InputError(f"{PATH}: models: found none; allowed: one entry a model, at least one")
     for name in models:
-        if not isinstance(name, str) or not re.fullmatch(NAME, name) or name == RESERVED or "_vs_" in name:
+        if (
+            not isinstance(name, str)
+            or not re.fullmatch(NAME, name)
+            or name == RESERVED
+            or "vs" in name.split("_")
+        ):
             raise InputError(
                 f"{PATH}: models: found the name {name!r}; allowed: a letter a-z, then a-z, 0-9, _ and -, "
-                f"but not {RESERVED} or _vs_"
+                f"but not {RESERVED}, and vs is no part between underscores"
             )
 
 
@@ -160,7 +168,9 @@ def _explain(error: ValidationError) -> str:
     """Return one mistake as `key: found ...; allowed: ...`; a misspelt key before the one it leaves out."""
     first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
     location = [str(part) for part in first["loc"]]
-    key, field = ".".join(location), _field(location)
+    # An item of a list is allowed what the list says.
+    in_list = bool(first["loc"]) and isinstance(first["loc"][-1], int)
+    key, field = ".".join(location), _field(location[:-1] if in_list else location)
     if first["type"] == "extra_forbidden":
         owner = _section(location[:-1])
         return f"{key}: unknown key; allowed: {', '.join(owner.model_fields)}"

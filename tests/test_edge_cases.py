@@ -15,7 +15,7 @@ from tests.test_same_bytes import results
     [
         ({"replicates": 1}, "One replicate decides nothing: no verdict on stacked vs single."),
         ({"num_samples": 1, "test_samples": 1}, "3 replicates are too few to show anything."),
-        ({"seq_length": 1, "epochs": 1}, "After 1 epochs"),
+        ({"seq_length": 1, "epochs": 1}, "After 1 epoch neither"),
     ],
     ids=["one replicate", "constant target", "one step"],
 )

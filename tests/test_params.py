@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.errors import InputError
+from stages.errors import InputError, run
 from stages.params import load_params
 from tests.conftest import TOP
 
@@ -103,7 +103,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         ),
         (r"  single:", "  7:", "models: found the name 7; allowed: a letter a-z, then a-z, 0-9, _ and -"),
         (r"  single:", "  baseline:", "models: found the name 'baseline'; allowed: a letter a-z"),
-        (r"  stacked:", "  single:", "not valid YAML: the key single stands twice"),
+        (r"  stacked:", "  single:", 'not valid YAML, line 16: found duplicate key "single"'),
         (r"  stacked:", "  stacked: 3", "not valid YAML"),
         (r"data:", "data: [", "not valid YAML"),
     ],
@@ -137,3 +137,53 @@ def test_a_file_without_sections_or_models_gets_a_line(text: str, line: str) -> 
 def test_a_missing_file_gets_a_line() -> None:
     with pytest.raises(InputError, match=r"params\.yaml: missing; run from the top folder"):
         load_params()
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("epochs: 010", None),  # ten, in YAML 1.2
+        ("epochs: 1:30", "train.epochs: found '1:30'; allowed: a whole number, 1 or more"),
+        ("epochs: 10000000000000", "train.epochs: found 10000000000000; allowed: a whole number, 1 or more"),
+        ("epochs: 2020-13-45", "not valid YAML"),
+    ],
+)
+def test_odd_values_are_read_as_dvc_reads_them(text: str, line: str | None) -> None:
+    write(with_change(r"epochs: \d+", text))
+    if line is None:
+        assert load_params().train.epochs == 10
+    else:
+        with pytest.raises(InputError) as caught:
+            load_params()
+        assert str(caught.value).startswith(f"params.yaml: {line}")
+
+
+@pytest.mark.parametrize(
+    ("pairs", "line"),
+    [
+        ("[wide vs wide]", "evaluate.compare: found 'wide vs wide'; allowed: two different models"),
+        (
+            "[stacked vs single, single vs stacked]",
+            "evaluate.compare: found 'stacked vs single'; allowed: two diff",
+        ),
+        ("[stacked, single]", "evaluate.compare.0: found 'stacked'; allowed: a list of pairs such as"),
+        (
+            "[stacked vs wide]",
+            "evaluate.primary: found 'stacked vs single'; allowed: one of evaluate.compare",
+        ),
+    ],
+)
+def test_pairs_are_of_two_models_and_stand_once(pairs: str, line: str) -> None:
+    text = with_change(r"  compare: #.*\n", f"  compare: {pairs}\n")
+    write(re.sub(r"^  - stacked vs .*\n", "", text, flags=re.MULTILINE))
+    with pytest.raises(InputError) as caught:
+        load_params()
+    assert str(caught.value).startswith(f"params.yaml: {line}")
+
+
+def test_a_folder_in_its_place_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("params.yaml").mkdir()
+    with pytest.raises(SystemExit) as caught:
+        run(load_params)  # type: ignore[arg-type]
+    assert caught.value.code == 2
+    assert capsys.readouterr().err == "params.yaml: Is a directory\n"

@@ -5,18 +5,22 @@ from stages.evaluate import curves
 from stages.evaluate.baselines import constant_mse
 from stages.evaluate.metrics import all_metrics, multiply_adds, pairs
 from stages.evaluate.outcomes import outcomes
-from stages.evaluate.predictions import check_against_torch, of_median_replicate, predictions
+from stages.evaluate.predictions import (
+    check_against_torch,
+    check_shapes,
+    of_median_replicate,
+    predictions,
+)
 from stages.files import (
     LOSSES,
     METRICS,
-    REPORTS,
     Losses,
     read_dataset,
     read_losses,
     read_weights,
     remove_other_models,
-    write_csv,
     write_json,
+    write_table,
 )
 from stages.params import Params, load_params
 from stages.streams import stream
@@ -32,6 +36,8 @@ def main() -> None:
     dataset = read_dataset()
     losses = {name: checked(name, read_losses(name), params) for name in params.models}
     weights = {name: read_weights(name) for name in params.models}
+    for name in params.models:
+        check_shapes(name, weights[name], params, input_size=dataset.x_train.shape[2])
     constant = constant_mse(dataset)
     results = {
         name: outcomes(losses[name], dataset, constant, params.evaluate.solved_r2) for name in params.models
@@ -60,11 +66,11 @@ def main() -> None:
         params, dataset, results, weights, rng=lambda name: stream(params.train.seed, "bootstrap", name)
     )
     write_json(METRICS, metrics)
-    write_csv(REPORTS / "losses.csv", curves.LOSSES, loss_rows)
-    write_csv(REPORTS / "progress.csv", curves.PROGRESS, progress_rows)
-    write_csv(REPORTS / "comparisons.csv", curves.COMPARISONS, comparison_rows)
-    write_csv(REPORTS / "final.csv", curves.FINAL, final_rows)
-    write_csv(REPORTS / "predictions.csv", curves.PREDICTIONS, prediction_rows)
+    write_table("losses.csv", loss_rows)
+    write_table("progress.csv", progress_rows)
+    write_table("comparisons.csv", comparison_rows)
+    write_table("final.csv", final_rows)
+    write_table("predictions.csv", prediction_rows)
     remove_other_models(params.models)
 
 

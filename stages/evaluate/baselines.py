@@ -18,6 +18,8 @@ def least_squares_mse(dataset: Dataset) -> tuple[float, float] | None:
     operation at a time, since the bits that LAPACK gives differ from CPU to CPU.
     """
     x_train, x_test = (_with_ones(x) for x in (dataset.x_train, dataset.x_test))
+    if len(x_train) < x_train.shape[1]:
+        return None
     y = dataset.y_train[:, 0].astype(np.float64)
     gram = np.stack([(x_train * column[:, None]).sum(axis=0) for column in x_train.T])
     coefficients = _solve(gram, (x_train * y[:, None]).sum(axis=0))

@@ -9,14 +9,6 @@ from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes
 from stages.files import Losses
 
-LOSSES = ("model", "epoch", "median", "q25", "q75")
-PROGRESS = (
-    "model", "epoch", "multiply_adds", "median", "q25", "q75", "solved", "solved_low", "solved_high",
-)  # fmt: skip
-COMPARISONS = ("pair", "epoch", "p", "p_low", "p_high")
-FINAL = ("model", "replicate", "train_mse", "test_mse")
-PREDICTIONS = ("model", "replicate", "y_true", "y_predicted")
-
 
 def quantile(values: np.ndarray, q: float) -> np.ndarray:
     """Return the q-quantile over the first axis: (replicates, ...) -> (...), float64; nan counts as inf.
@@ -32,14 +24,14 @@ def quantile(values: np.ndarray, q: float) -> np.ndarray:
 
 
 def losses(name: str, train_mse: np.ndarray) -> Iterator[tuple]:
-    """Yield the rows of LOSSES for one model, from (replicates, epochs + 1)."""
+    """Yield the rows of losses.csv for one model, from (replicates, epochs + 1)."""
     quartiles = (quantile(train_mse, q) for q in (0.5, 0.25, 0.75))
     for epoch, row in enumerate(zip(*quartiles, strict=True)):
         yield name, epoch, *row
 
 
 def progress(name: str, outcomes: Outcomes, multiply_adds_an_epoch: int) -> Iterator[tuple]:
-    """Yield the rows of PROGRESS for one model: test MSE and share solved against the work spent on training."""
+    """Yield the rows of progress.csv for one model: test MSE and share solved against the work spent on training."""
     quartiles = [quantile(outcomes.test, q) for q in (0.5, 0.25, 0.75)]
     replicates = len(outcomes.solved)
     for column, epoch in enumerate(outcomes.epochs):
@@ -50,7 +42,7 @@ def progress(name: str, outcomes: Outcomes, multiply_adds_an_epoch: int) -> Iter
 
 
 def comparisons(pair: str, a: Outcomes, b: Outcomes) -> Iterator[tuple]:
-    """Yield the rows of COMPARISONS for one pair on the test MSE, each epoch's interval at 95 %, not widened."""
+    """Yield the rows of comparisons.csv for one pair on the test MSE, each epoch's interval at 95 %, not widened."""
     for column, epoch in enumerate(a.epochs):
         ours, theirs = a.test[:, column], b.test[:, column]
         interval = statistics.probability_of_improvement_interval(ours, theirs, LEVEL)
@@ -59,7 +51,7 @@ def comparisons(pair: str, a: Outcomes, b: Outcomes) -> Iterator[tuple]:
 
 
 def final(name: str, losses: Losses) -> Iterator[tuple]:
-    """Yield the rows of FINAL for one model: every replicate's losses after the last epoch."""
+    """Yield the rows of final.csv for one model: every replicate's losses after the last epoch."""
     for replicate, row in enumerate(zip(losses.train_mse[:, -1], losses.test_mse[:, -1], strict=True)):
         yield name, replicate, *row
 

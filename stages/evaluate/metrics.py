@@ -9,7 +9,7 @@ from stages.evaluate import statistics
 from stages.evaluate.baselines import constant_mse, least_squares_mse
 from stages.evaluate.outcomes import Outcomes, comparison_epochs
 from stages.files import Dataset, Weights
-from stages.params import Params
+from stages.params import Params, split_pair
 
 LEVEL = 0.95  # of every interval by itself, and of all verdicts but the primary one together
 MEASURES = ("test", "train")
@@ -40,7 +40,10 @@ def all_metrics(
     }
     baselines = {"mean": constant_mse(dataset), "least_squares": least_squares_mse(dataset) or (None, None)}
     metrics: dict[str, Any] = {
-        "baseline": {name: {"test": test, "train": train} for name, (train, test) in baselines.items()}
+        "baseline": {
+            **{name: {"test": test, "train": train} for name, (train, test) in baselines.items()},
+            "variance": variance,
+        }
     }
     for name, outcomes in results.items():
         metrics[name] = {
@@ -64,7 +67,7 @@ def all_metrics(
 
 def pairs(params: Params, results: Mapping[str, Outcomes]) -> dict[str, tuple[Outcomes, Outcomes]]:
     """Return both models' outcomes of each pair in `evaluate.compare`, but for pairs with a model not there."""
-    named = {pair: split(pair) for pair in params.evaluate.compare}
+    named = {pair: split_pair(pair) for pair in params.evaluate.compare}
     return {pair: (results[a], results[b]) for pair, (a, b) in named.items() if a in results and b in results}
 
 
@@ -101,9 +104,10 @@ def model_metrics(now: Outcomes, variance: dict[str, float], rng: np.random.Gene
             **ends("iqm", iqm),
         }
     replicates = len(now.solved)
+    solved = statistics.share_interval(int(now.solved.sum()), replicates, LEVEL) if replicates > 1 else None
     return metrics | {
         "solved": float(now.solved.mean()),
-        **ends("solved", statistics.share_interval(int(now.solved.sum()), replicates, LEVEL)),
+        **ends("solved", solved),
         "diverged": float(now.diverged.mean()),
     }
 
@@ -121,7 +125,7 @@ def pair_metrics(a: Outcomes, b: Outcomes, levels: dict[str, float]) -> dict[str
     for measure in MEASURES:
         ours, theirs, level = getattr(a, measure), getattr(b, measure), levels[measure]
         interval = statistics.probability_of_improvement_interval(ours, theirs, level)
-        verdict = statistics.verdict(interval)
+        verdict = statistics.verdict(interval, min(len(ours), len(theirs)))
         metrics[measure] = {
             "p": statistics.probability_of_improvement(ours, theirs),
             **ends("p", interval),
@@ -133,9 +137,11 @@ def pair_metrics(a: Outcomes, b: Outcomes, levels: dict[str, float]) -> dict[str
             detectable = statistics.detectable_probability(len(ours), len(theirs), level)
             metrics[measure]["detectable"] = detectable
     counts = int(a.solved.sum()), len(a.solved), int(b.solved.sum()), len(b.solved)
+    enough = min(len(a.solved), len(b.solved)) > 1
+    difference = statistics.share_difference_interval(*counts, levels["test"]) if enough else None
     return metrics | {
         "solved_difference": float(a.solved.mean() - b.solved.mean()),
-        **ends("solved_difference", statistics.share_difference_interval(*counts, levels["test"])),
+        **ends("solved_difference", difference),
     }
 
 
@@ -145,12 +151,6 @@ def ends(name: str, interval: statistics.Interval | None) -> dict[str, float | N
     return {f"{name}_low": low, f"{name}_high": high}
 
 
-def split(pair: str) -> tuple[str, str]:
-    """Return the two models that a pair such as "stacked vs single" names."""
-    first, second = pair.split(" vs ")
-    return first, second
-
-
 def key(pair: str) -> str:
     """Return the name of a pair's group in metrics.json: "stacked_vs_single"."""
-    return "_vs_".join(split(pair))
+    return "_vs_".join(split_pair(pair))

@@ -40,11 +40,10 @@ def outcomes(losses: Losses, dataset: Dataset, constant: tuple[float, float], so
     epochs = np.flatnonzero(losses.measured)
     train, test = (mse[:, epochs].astype(np.float64) for mse in (losses.train_mse, losses.test_mse))
     diverged = statistics.diverged(train, constant[0]) | statistics.diverged(test, constant[1])
-    r2 = statistics.r2(np.where(diverged, np.inf, test), dataset.y_test.astype(np.float64).var())
+    train, test = (np.where(diverged, np.inf, mse) for mse in (train, test))
+    r2 = statistics.r2(test, float(dataset.y_test.astype(np.float64).var()))
     solved = np.zeros(test.shape, bool) if r2 is None else r2 >= solved_r2
-    return Outcomes(
-        epochs, np.where(diverged, np.inf, train), np.where(diverged, np.inf, test), solved, diverged
-    )
+    return Outcomes(epochs, train, test, solved, diverged)
 
 
 def comparison_epochs(at_epochs: list[int], eval_every: int, epochs: int) -> list[int]:

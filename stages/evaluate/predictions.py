@@ -6,10 +6,56 @@ import numpy as np
 
 from stages.errors import InputError
 from stages.evaluate.curves import nearest_median
-from stages.files import MODELS, Weights
+from stages.files import LOSSES, MODELS, Weights
+from stages.models import build
+from stages.params import Params
 from stages.train.engines import predictor
 
 LARGEST_DIFFERENCE = 1e-5
+LOSS_TOLERANCE = 0.01  # relative; another device rounds otherwise
+
+
+def check_shapes(name: str, weights: Weights, params: Params, input_size: int) -> None:
+    """Raise InputError where `weights` are not the parameters of this model, with its replicates in front."""
+    model = params.models[name]
+    module = build(
+        input_size=input_size,
+        hidden_size=model.hidden_size,
+        output_size=1,
+        num_layers=model.num_layers,
+        nonlinearity=model.nonlinearity,
+    )
+    allowed = {key: (params.train.replicates, *value.shape) for key, value in module.state_dict().items()}
+    found = {key: array.shape for key, array in weights.items()}
+    for key in sorted(allowed.keys() | found.keys()):
+        if found.get(key) != allowed.get(key):
+            raise InputError(
+                f"{MODELS / name}.safetensors: {key}: found {found.get(key, 'none')}; "
+                f"allowed: {allowed.get(key, 'none')}; `dvc repro train@{name}` makes it"
+            )
+
+
+def check_against_losses(
+    name: str, predicted: np.ndarray, y: np.ndarray, test_mse: np.ndarray, diverged: np.ndarray
+) -> None:
+    """Raise InputError where the weights are not those that the last losses were measured with.
+
+    Args:
+        name: the model's.
+        predicted: by the weights on the test data, (replicates, N).
+        y: the targets, (N, 1).
+        test_mse: after the last epoch, (replicates,).
+        diverged: bool (replicates,); these are left out.
+
+    """
+    mse = ((predicted.astype(np.float64) - y[:, 0]) ** 2).mean(axis=1)
+    wrong = ~np.isclose(mse, test_mse, rtol=LOSS_TOLERANCE, atol=1e-12) & ~diverged
+    if wrong.any():
+        replicate = int(np.argmax(wrong))
+        raise InputError(
+            f"{MODELS / name}.safetensors: replicate {replicate}: found a test MSE of {mse[replicate]:.6g}; allowed: "
+            f"{test_mse[replicate]:.6g} as in {LOSSES / name}.csv; `dvc repro --force train@{name}` makes both"
+        )
 
 
 def predictions(weights: Weights, x: np.ndarray, nonlinearity: str, engine: str) -> np.ndarray:

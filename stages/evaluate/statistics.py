@@ -2,7 +2,7 @@
 
 `values`, `a` and `b` are one MSE a replicate, shape (replicates,); lower is better. A diverged replicate is
 +inf: the worst outcome there is, tied with every other diverged one, and never dropped. nan is a ValueError
-here; `diverged_as_worst` turns it into inf first. A result may be inf where its inputs are, and is never nan;
+here; `outcomes.py` turns it into inf first. A result may be inf where its inputs are, and is never nan;
 None says that it is undefined, as every interval of a single replicate is.
 """
 
@@ -17,6 +17,9 @@ Array = NDArray[np.float64]
 Verdict = Literal["better", "worse", "inconclusive"]
 
 RESAMPLES = 10_000
+# With no difference, three replicates an arm would give a wrong verdict at 95 % in 10.0 % of all cases and four in
+# 5.7 %, by counting all orders of the outcomes; five in 4.0 %.
+FEWEST_REPLICATES = 5
 
 
 class Interval(NamedTuple):
@@ -33,11 +36,6 @@ def diverged(mse: ArrayLike, constant_mse: float) -> NDArray[np.bool_]:
     """
     limit = 2 * constant_mse if constant_mse > 0 else np.inf
     return ~(np.isfinite(mse) & (np.asarray(mse) <= limit))
-
-
-def diverged_as_worst(mse: ArrayLike, constant_mse: float) -> Array:
-    """Losses of any shape with +inf wherever `diverged` says so."""
-    return np.where(diverged(mse, constant_mse), np.inf, mse)
 
 
 def r2(mse: ArrayLike, target_variance: float) -> Array | None:
@@ -157,9 +155,14 @@ def brunner_munzel_p(a: ArrayLike, b: ArrayLike) -> float | None:
     return float(stats.brunnermunzel(a, b).pvalue)
 
 
-def verdict(probability_interval: Interval | None) -> Verdict:
-    """Whether the interval of the probability of improvement excludes 0.5; one replicate decides nothing."""
-    if probability_interval is None or probability_interval.low <= 0.5 <= probability_interval.high:
+def verdict(probability_interval: Interval | None, replicates: int) -> Verdict:
+    """Whether the interval of the probability of improvement excludes 0.5.
+
+    `replicates` is the smaller arm's number; fewer than five decide nothing.
+    """
+    if probability_interval is None or replicates < FEWEST_REPLICATES:
+        return "inconclusive"
+    if probability_interval.low <= 0.5 <= probability_interval.high:
         return "inconclusive"
     return "better" if probability_interval.low > 0.5 else "worse"
 
@@ -179,9 +182,9 @@ def detectable_probability(n_a: int, n_b: int, level: float, power: float = 0.8)
     divisor; with it Wilson's interval excludes 0.5 from 0.5 + z / (2 sqrt(flips)) up. The answer is the p
     whose estimate passes that limit with the power asked for. Simulated, on humps and for a shift, the power
     is within 5 points of 80 % from 20 replicates an arm on; at 10 it can be 12 points less.
-    None when no outcome would be enough.
+    None when no outcome would be enough, as with fewer than five replicates.
     """
-    if min(n_a, n_b) < 2:
+    if min(n_a, n_b) < FEWEST_REPLICATES:
         return None
     limit = 0.5 + _z(level) / 2 * math.sqrt((n_a + n_b + 2) / (3 * n_a * n_b))
     flips = 3 * n_a * n_b / (n_a + n_b + 1)

@@ -14,7 +14,7 @@ def main() -> None:
     """Write reports/figures/*.png and reports/README.md, then say what came out."""
     params = load_params()
     metrics = read_json("metrics.json")
-    constant = metrics["baseline"]["mean"]
+    constant, variance = metrics["baseline"]["mean"], metrics["baseline"]["variance"]["test"]
     solved_r2, progress = params.evaluate.solved_r2, read_table("progress.csv")
     # From the defaults, since a user's own matplotlibrc must not change the bytes.
     with style.context(["default", figures.RC]):
@@ -23,7 +23,7 @@ def main() -> None:
         save("solved", figures.solved(progress, solved_r2))
         save(
             "final",
-            figures.final(read_table("final.csv"), (1 - solved_r2) * constant["test"], constant["test"]),
+            figures.final(read_table("final.csv"), (1 - solved_r2) * variance, constant["test"]),
         )
         save("cost", figures.cost(progress, constant["test"]))
         save("predictions", figures.predictions(read_table("predictions.csv")))

@@ -11,10 +11,25 @@ from matplotlib.ticker import PercentFormatter
 
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from
 # Okabe and Ito's palette (jfly.uni-koeln.de/color). Dashes tell the lines apart in black and white.
-STYLES = {"single": ("#c1121f", "-"), "stacked": ("#009e73", "--"), "wide": ("#0072b2", "-.")}
-OTHERS = [("#e69f00", ":"), ("#cc79a7", "-"), ("#56b4e9", "--"), ("#7a5195", "-."), ("#5c4b00", ":")]
+STYLES: dict[str, tuple[str, Any]] = {
+    "single": ("#c1121f", "-"),
+    "stacked": ("#009e73", "--"),
+    "wide": ("#0072b2", "-."),
+}
+# Thirty ways to look: each dash with every colour before the next.
+OTHERS = [
+    (colour, dash)
+    for dash in (":", "-", "--", "-.", (0, (5, 1)), (0, (1, 4)))
+    for colour in ("#e69f00", "#cc79a7", "#56b4e9", "#7a5195", "#5c4b00")
+]
 # Pairs in colours of their own, since a pair is no model.
-PAIRS = [("#222222", "-"), ("#cc6677", "--"), ("#332288", "-."), ("#88a000", ":"), *OTHERS]
+PAIRS: list[tuple[str, Any]] = [
+    ("#222222", "-"),
+    ("#cc6677", "--"),
+    ("#332288", "-."),
+    ("#88a000", ":"),
+    *OTHERS,
+]
 NEUTRAL = "#555555"
 DOTS: Any = (0, (1, 2))
 DASHES: Any = (0, (5, 3))
@@ -30,7 +45,7 @@ RC: dict[str, Any] = {
 }
 
 
-def styles(models: list[str]) -> dict[str, tuple[str, str]]:
+def styles(models: list[str]) -> dict[str, tuple[str, Any]]:
     """Return a colour and a dash for each model; those of `STYLES` keep theirs whatever else is compared."""
     others = cycle(OTHERS)
     return {name: STYLES.get(name) or next(others) for name in models}
@@ -65,7 +80,9 @@ def improvement(comparisons: pd.DataFrame) -> Figure:
     """
     figure, axes = _one_panel("How often one replicate beats another, on test MSE")
     pairs = list(comparisons["pair"].unique())
-    for (name, rows), (colour, dash) in zip(comparisons.groupby("pair", sort=False), PAIRS, strict=False):
+    for (name, rows), (colour, dash) in zip(
+        comparisons.groupby("pair", sort=False), cycle(PAIRS), strict=False
+    ):
         low, high = rows["p_low"].astype(float), rows["p_high"].astype(float)
         axes.fill_between(rows["epoch"], low, high, color=colour, alpha=0.15, linewidth=0)
         axes.plot(rows["epoch"], rows["p"], color=colour, linestyle=dash, linewidth=2, label=name)
@@ -99,12 +116,12 @@ def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
     return figure
 
 
-def final(outcomes: pd.DataFrame, threshold: float | None, constant: float) -> Figure:
+def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
     """Draw every replicate's final test MSE as a distribution function a model.
 
     Args:
         outcomes: reports/final.csv (model, replicate, train_mse, test_mse); what is not finite stays above all.
-        threshold: the test MSE under which the task is solved; None for a constant target.
+        threshold: the test MSE up to which the task is solved, drawn where a log axis can show it.
         constant: test MSE of the constant predictor.
 
     """
@@ -116,7 +133,7 @@ def final(outcomes: pd.DataFrame, threshold: float | None, constant: float) -> F
         steps = np.concatenate([finite[:1], finite])  # up from the axis
         shares = np.arange(len(steps)) / len(values)
         axes.step(steps, shares, where="post", color=colour, linestyle=dash, linewidth=2, label=name)
-    if threshold is not None:
+    if threshold > 0:
         axes.axvline(threshold, color=NEUTRAL, linestyle=DASHES, label="solved to the left")
     axes.axvline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
     axes.set_xscale("log")
@@ -167,7 +184,7 @@ def predictions(points: pd.DataFrame) -> Figure:
         of_model = points[points["model"] == name]
         axes.plot(ends, ends, color=NEUTRAL, linewidth=1)
         axes.scatter(of_model["y_true"], of_model["y_predicted"], s=8, color=colour, alpha=0.5, linewidths=0)
-        axes.set_title(f"{name}, replicate {of_model['replicate'].iloc[0]}", fontsize=13)
+        axes.set_title(f"{name}, replicate {of_model['replicate'].iloc[0]:.0f}", fontsize=13)
         axes.set_aspect("equal")
     for axes in list(figure.axes)[len(models) :]:
         axes.remove()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from stages.params import Params
+from stages.params import Params, split_pair
 
 FIGURES = {
     "losses": "Training loss against the epoch, a line a model",
@@ -24,7 +24,7 @@ def verdict(metrics: Mapping[str, Any], params: Params) -> str:
 
     """
     pair = params.evaluate.primary
-    first, second = pair.split(" vs ")
+    first, second = split_pair(pair)
     group = metrics.get(f"{first}_vs_{second}")
     if group is None:
         return f"No verdict: the primary question is {pair}, and not both are in `models:` of `params.yaml`."
@@ -33,12 +33,12 @@ def verdict(metrics: Mapping[str, Any], params: Params) -> str:
             f"One replicate decides nothing: no verdict on {pair}. Raise `train.replicates` in `params.yaml`."
         )
     sentences = [
-        f"After {_count(epoch)} epochs {_learned(metrics[first][key], metrics[second][key], first, second, params)}."
+        f"After {_epochs(epoch)} {_learned(metrics[first][key], metrics[second][key], first, second, params)}."
         for epoch, key in earlier_epochs(metrics[first])
     ]
     now = _learned(metrics[first], metrics[second], first, second, params)
     beats = _beats(group["test"], first, second, params.train.replicates)
-    return " ".join([*sentences, f"After {_count(params.train.epochs)} epochs {now}, and {beats}."])
+    return " ".join([*sentences, f"After {_epochs(params.train.epochs)} {now}, and {beats}."])
 
 
 def report(metrics: Mapping[str, Any], params: Params) -> str:
@@ -54,14 +54,14 @@ def report(metrics: Mapping[str, Any], params: Params) -> str:
     epochs = [(params.train.epochs, None), *reversed(earlier_epochs(next(iter(models.values()))))]
     sections = ["# Results", "", verdict(metrics, params), ""]
     for epoch, key in epochs:
-        sections += [f"## After {_count(epoch)} epochs", ""]
+        sections += [f"## After {_epochs(epoch)}", ""]
         rows = [_model_row(name, group, group[key] if key else group) for name, group in models.items()]
         sections += _table(MODEL_COLUMNS, [*rows, *_baseline_rows(metrics["baseline"])])
         if pairs:
             sections += ["", *_table(PAIR_COLUMNS, _pair_rows(pairs, key))]
         sections += [""]
     sections += [
-        f"Each model was trained {params.train.replicates} times, from its own initial weights each time. "
+        f"Replicates a model: {params.train.replicates}, each from its own initial weights. "
         "MSE is on the test data where the table says nothing else. IQM is the interquartile mean, the mean of the "
         "middle half. R2 is that of the median. A replicate has solved the task when its test R2 is "
         f"{params.evaluate.solved_r2:g} or more, and has diverged when a loss is not finite or worse than twice the "
@@ -69,8 +69,10 @@ def report(metrics: Mapping[str, Any], params: Params) -> str:
         "a replicate of the first model beats one of the second. The verdict is by whether its interval excludes 0.5: "
         f"the primary one ({params.evaluate.primary}, test MSE, last epoch) at 95 %, all others at the wider level in "
         "brackets, so that together they are wrong at most once in 20. `detects` is the probability that this many "
-        "replicates would have shown in 4 runs of 5. A mean is a linear function, so least squares solves this task "
-        "exactly, up to rounding: what the networks lack is not capacity but a way for the optimiser to find it.",
+        "replicates would have shown in 4 runs of 5; none where they are too few for any verdict. The interval of the "
+        "difference in shares solved is at the level of the pair's test MSE. A mean is a linear function of the "
+        "sequence, so least squares, where there are sequences enough, solves this task up to rounding: what the "
+        "networks lack is not capacity but a way for the optimiser to find it.",
         "",
     ]
     for name, text in FIGURES.items():
@@ -107,14 +109,24 @@ def _learned(a: Mapping[str, Any], b: Mapping[str, Any], first: str, second: str
     )
 
 
+def _score(model: Mapping[str, Any]) -> str:
+    return "undefined" if model["test"]["r2"] is None else number(model["test"]["r2"])
+
+
 def _beats(test: Mapping[str, Any], first: str, second: str, replicates: int) -> str:
-    interval = f"95 % interval {100 * test['p_low']:.0f} to {100 * test['p_high']:.0f} %"
+    interval = f"95 % interval {_limit(test['p_low'])} to {_limit(test['p_high'])} %"
     text = f"{first} beats {second} in {100 * test['p']:.0f} % of pairs ({interval}): {test['verdict']}"
     if test["verdict"] != "inconclusive":
         return text
     if test["detectable"] is None:
         return f"{text}; {replicates} replicates are too few to show anything"
     return f"{text}; {replicates} replicates would have shown {100 * test['detectable']:.0f} % or more"
+
+
+def _limit(share: float) -> str:
+    """Return a limit in whole percent, with a digit more where it would round to the 50 at which the verdict turns."""
+    rounded = round(100 * share)
+    return str(rounded) if (rounded - 50) * (share - 0.5) > 0 or share == 0.5 else f"{100 * share:.1f}"
 
 
 def _model_row(name: str, model: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, ...]:
@@ -176,6 +188,10 @@ def number(value: float | None) -> str:
 
 def _percent(value: float) -> str:
     return f"{100 * value:.0f} %"
+
+
+def _epochs(count: int) -> str:
+    return f"{count:,} epoch{'' if count == 1 else 's'}"
 
 
 def _count(value: int) -> str:

@@ -10,7 +10,7 @@ from matplotlib import style
 
 from stages.errors import InputError, run
 from stages.files import REPORTS, replacing, write_csv, write_text
-from stages.params import load_params
+from stages.params import load_params, split_pair
 from stages.plot import figures
 from stages.study import answer, data_sets, settings
 from stages.study.experiments import Experiment, read_experiment
@@ -21,7 +21,14 @@ FOLDER = REPORTS / "study"
 def main() -> None:
     """Choose each model's step size on one set of seeds, then report it on fresh ones."""
     params = load_params()
-    sweep = {lr: experiment(settings.sweep_name(lr), settings.sweep(lr)) for lr in settings.LRS}
+    for pair in params.evaluate.compare:
+        if not set(split_pair(pair)) <= params.models.keys():
+            raise InputError(
+                f"params.yaml: evaluate.compare: found {pair}; allowed for the study: models that are there"
+            )
+    sweep = {
+        lr: experiment(settings.sweep_name(lr), settings.sweep(lr, params.models)) for lr in settings.LRS
+    }
     best = answer.best_steps(sweep, list(params.models))
     original = sweep[settings.ORIGINAL_LR]
     fresh = experiment("study-best", settings.fresh(best))

@@ -5,7 +5,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from stages.params import Params
+from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
 from stages.plot.report import number
 from stages.study.experiments import Experiment
@@ -46,8 +46,8 @@ def sweep_rows(
 
 def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float], params: Params) -> str:
     """Return the answer: at the original's settings, with each model's best step size, and against the control."""
-    first, second = params.evaluate.primary.split(" vs ")
-    controls = [pair.split(" vs ") for pair in params.evaluate.compare if pair != params.evaluate.primary]
+    first, second = split_pair(params.evaluate.primary)
+    controls = [split_pair(pair) for pair in params.evaluate.compare if pair != params.evaluate.primary]
     steps = ", ".join(f"{lr:g} for {name}" for name, lr in best.items())
     early = original.metrics[first].get("epoch_100"), original.metrics[second].get("epoch_100")
     start = ""

@@ -1,6 +1,6 @@
 """What the study runs: the params of each experiment, as `dvc exp run --set-param` takes them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 LRS = (0.0003, 0.001, 0.003, 0.01)
 ORIGINAL_LR = 0.01  # the step size of the original experiment, and of the default run
@@ -14,9 +14,10 @@ def sweep_name(lr: float) -> str:
     return f"study-lr-{lr}"
 
 
-def sweep(lr: float) -> list[str]:
-    """Return the changes that a model's best step size is chosen by."""
-    return [f"train.replicates={REPLICATES}", f"train.seed={SELECTION_SEED}", f"train.lr={lr}"]
+def sweep(lr: float, models: Iterable[str]) -> list[str]:
+    """Return the changes that a model's best step size is chosen by; no model has its own."""
+    common = [f"models.{name}.lr=null" for name in models]
+    return [f"train.replicates={REPLICATES}", f"train.seed={SELECTION_SEED}", f"train.lr={lr}", *common]
 
 
 def fresh(best: Mapping[str, float]) -> list[str]:

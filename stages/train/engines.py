@@ -1,5 +1,8 @@
 """The two ways to train and to predict: the exact trainer and PyTorch."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from types import ModuleType
@@ -71,7 +74,10 @@ def check_training_fits(
             inputs=inputs,
             batch_size=train.batch_size,
         )
-    check_memory(f"models.{name} and data", at_once * one_replicate + train.replicates * weights)
+    check_memory(
+        f"models.{name}, data and train",
+        at_once * one_replicate + train.replicates * (weights + 16 * train.epochs),
+    )
 
 
 def _exact() -> ModuleType:
@@ -79,6 +85,13 @@ def _exact() -> ModuleType:
     try:
         from stages.train import kernel
 
+        if "NUMBA_CPU_NAME" in os.environ:
+            # For a CPU that it cannot serve, LLVM ends the process instead of raising anything.
+            check = [sys.executable, "-c", "from stages.train.kernel import check_platform; check_platform()"]
+            if subprocess.run(check, check=False, capture_output=True).returncode != 0:
+                raise kernel.UnsupportedPlatformError(
+                    f"Numba cannot compile for {os.environ['NUMBA_CPU_NAME']}"
+                )
         kernel.check_platform()
     except Exception as error:
         raise InputError(

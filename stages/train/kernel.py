@@ -47,7 +47,7 @@ def train_replicate(
         clip_norm: the norm that the gradient of all weights together is cut to; None to leave it.
         eval_every: test_mse is computed at the epochs that this divides, and at the last.
         rng: with mini-batches, draws one permutation of the N samples an epoch.
-        on_progress: called 20 times a run and at least every 100 epochs.
+        on_progress: called some 20 times a run, and every second or so.
 
     Returns:
         The trained weights and the losses. Training that diverges gives inf and nan, as IEEE 754 has them.
@@ -89,7 +89,9 @@ def train_replicate(
                 passes.append((block, len(chosen), True))
             replicate.run(passes, lr, clip_norm)
 
-    report_every = max(1, min(100, epochs // 20))
+    # Some twenty reports a run, and one a second or so: an interrupt is noticed when progress is reported.
+    multiply_adds = 3 * N * x_train.shape[1] * sum(w.size for w in weights.values())
+    report_every = max(1, min(100, epochs // 20, 30_000_000_000 // multiply_adds))
     for first in range(0, epochs, report_every):
         last = min(first + report_every, epochs)
         if batch_size is None:
@@ -135,9 +137,8 @@ def memory_needed(
     blocks = count_blocks(samples) + 1
     if batch_size is not None:
         blocks += max(blocks, count_blocks(batch_size))
-    data = (
-        4 * blocks * BLOCK * (steps * (inputs + 1) + 1)
-    )  # the blocks, and what is copied on the way to them
+    # The blocks, and what is copied on the way to them.
+    data = 4 * blocks * BLOCK * (steps * (inputs + 1) + 1)
     return 4 * (8 * weights + sums + activations + data)
 
 

@@ -146,9 +146,8 @@ sub = _lanewise(2, lambda builder, a, b: builder.fsub(a, b))
 mul = _lanewise(2, lambda builder, a, b: builder.fmul(a, b))
 div = _lanewise(2, lambda builder, a, b: builder.fdiv(a, b))
 absolute = _lanewise(1, lambda builder, a: _call(builder, f"llvm.fabs.v{LANES}f32", a))
-copy_sign = _lanewise(
-    2, lambda builder, a, b: _call(builder, f"llvm.copysign.v{LANES}f32", a, b)
-)  # |a|, b's sign
+# |a| with the sign of b
+copy_sign = _lanewise(2, lambda builder, a, b: _call(builder, f"llvm.copysign.v{LANES}f32", a, b))
 sqrt = _lanewise(1, lambda builder, a: _call(builder, f"llvm.sqrt.v{LANES}f32", a))
 fma = _lanewise(3, _fma)  # a * b + c, rounded once
 

@@ -11,7 +11,12 @@ from hypothesis.extra import numpy as hnp
 from stages.errors import InputError
 from stages.evaluate import curves, metrics
 from stages.evaluate.outcomes import Outcomes, comparison_epochs, outcomes
-from stages.evaluate.predictions import check_against_torch, of_median_replicate, predictions
+from stages.evaluate.predictions import (
+    check_against_losses,
+    check_against_torch,
+    of_median_replicate,
+    predictions,
+)
 from stages.files import Dataset, Losses
 from stages.generate.tasks import make_dataset
 from stages.streams import stream
@@ -173,3 +178,19 @@ def test_predictions_are_the_engines_and_the_modules_alike() -> None:
     rows = list(of_median_replicate("m", predicted, data.y_test, np.array([3.0, 1.0, 2.0])))
     assert len(rows) == 150
     assert rows[0] == ("m", 2, data.y_test[0, 0], predicted[2, 0])
+
+
+def test_weights_of_another_model_or_another_training_are_refused() -> None:
+    data = make_dataset("mean", 5, 50, 4, np.random.default_rng(0), np.random.default_rng(1))
+    trained = weights(7, 2, replicates=3)
+    predicted = predictions(trained, data.x_test, "tanh", "exact")
+    mse = ((predicted - data.y_test[:, 0]) ** 2).mean(axis=1)
+    fine = np.zeros(3, bool)
+    check_against_losses("m", predicted, data.y_test, mse, fine)
+    with pytest.raises(
+        InputError, match=r"m\.safetensors: replicate 2: found a test MSE of .*; allowed: .* as in"
+    ):
+        check_against_losses("m", predicted, data.y_test, mse * np.array([1, 1, 1.1]), fine)
+    check_against_losses(
+        "m", predicted, data.y_test, mse * np.array([1, 1, 1.1]), np.array([False, False, True])
+    )

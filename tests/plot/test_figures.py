@@ -49,7 +49,8 @@ def test_single_is_red_and_stacked_green_whatever_else_is_compared() -> None:
 
 def test_twenty_models_still_get_a_style_each() -> None:
     names = [f"m{i}" for i in range(20)]
-    assert list(figures.styles(names)) == names
+    found = figures.styles([*names, "single", "stacked", "wide"])
+    assert len(set(found.values())) == len(found) == 23
 
 
 def test_diverged_losses_leave_gaps() -> None:
@@ -116,4 +117,4 @@ def test_final_counts_every_replicate_and_never_reaches_one_where_some_diverged(
     np.testing.assert_array_equal(line.get_xdata(), [0.1, 0.1, 0.3])
     np.testing.assert_array_equal(line.get_ydata(), [0, 0.25, 0.5])
     all_diverged = table.assign(test_mse=np.inf)
-    figures.final(all_diverged, None, 0.1).canvas.draw()
+    figures.final(all_diverged, 0, 0.1).canvas.draw()

@@ -1,6 +1,7 @@
 """Which engine trains, and the one line where it cannot."""
 
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from stages import memory
 from stages.errors import InputError
 from stages.params import ModelParams, TrainParams
 from stages.train import engines, kernel, reference
+from tests.conftest import Run
 
 TRAIN = TrainParams(
     engine="exact", device="cpu", epochs=1, lr=0.01, replicates=20, seed=0, batch_size=None, clip_norm=None,
@@ -55,7 +57,7 @@ def test_what_cannot_fit_is_refused_with_the_bytes_needed(
     engines.check_training_fits("m", MODEL, train, samples=2000, steps=20, inputs=1)
     huge = MODEL.model_copy(update={"hidden_size": 10_000_000})
     with pytest.raises(
-        InputError, match=r"params\.yaml: models\.m and data: found sizes that need [\d,]+ bytes"
+        InputError, match=r"params\.yaml: models\.m, data and train: found sizes that need [\d,]+ bytes"
     ):
         engines.check_training_fits("m", huge, train, samples=2000, steps=20, inputs=1)
     with pytest.raises(InputError, match="bytes of memory"):
@@ -91,3 +93,14 @@ def test_memory_needed_covers_what_training_takes() -> None:
             hidden_size=32, num_layers=1, samples=2000, steps=20, inputs=1, batch_size=batch_size
         )
         assert peak <= needed <= 4 * peak
+
+
+@pytest.mark.parametrize("cpu", ["pentium", "no-such-cpu"])
+def test_a_cpu_that_ends_llvm_gets_one_line(cpu: str, project: Path, run: Run) -> None:
+    failed = run("python -m stages.train single", project, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES="")
+    assert failed.returncode == 2
+    # LLVM itself says first that it does not know a name.
+    assert failed.stderr.endswith(
+        f"params.yaml: train.engine: found exact, but Numba cannot compile for {cpu}; allowed here: torch\n"
+    )
+    assert "Traceback" not in failed.stderr
