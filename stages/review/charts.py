@@ -140,7 +140,13 @@ def _curves(
     )
     numbers = dict.fromkeys(("epoch", "median", "q25", "q75"), "number")
     scale = {"type": "log", "domain": list(domain), "nice": False}
-    median = {"field": "median", "type": "quantitative", "scale": scale, "title": "training MSE"}
+    median = {
+        "field": "median",
+        "type": "quantitative",
+        "scale": scale,
+        "title": "training MSE",
+        "axis": {"tickCount": 4},
+    }
     looks = palette(names)
     dashes = {"domain": list(names), "range": [dash for _, dash in looks.values()]}
     return {
@@ -215,19 +221,15 @@ def _estimates(revisions: Sequence[Revision], pair: str) -> Iterable[dict[str, A
         if f"{key}.p" not in metrics:
             continue
         changed = compare.differences(revision, revisions[0])
-        level = metrics.get(f"{key}.level")
-        low, high = metrics.get(f"{key}.p_low"), metrics.get(f"{key}.p_high")
-        interval = (
-            f"{low:.1%} to {high:.1%}, at {level:.1%}" if low is not None and high is not None else "none"
-        )
+        ends = compare.interval(revision, f"{key}.p")
         yield {
             "revision": revision.name,
             "label": f"{revision.name}: {changed}" if changed else revision.name,
             "changed": changed or "as the base",
             "p": metrics[f"{key}.p"],
-            "low": low,
-            "high": high,
-            "interval": interval,
+            "low": ends and ends[0],
+            "high": ends and ends[1],
+            "interval": f"{ends[0]:.1%} to {ends[1]:.1%}" if ends else "none",
             "verdict": metrics.get(f"{key}.verdict", compare.ABSENT),
         }
 

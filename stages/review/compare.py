@@ -129,22 +129,24 @@ def caption(path: str) -> str:
 
 def moved(before: Revision, after: Revision, key: str) -> str:
     """Return UP or DOWN where the metric's interval lies wholly above or below the one before, else nothing."""
-    was, now = (
-        [revision.metrics.get(f"{key}_{end}") for end in ("low", "high")] for revision in (before, after)
-    )
-    if None in (*was, *now):
+    was, now = interval(before, key), interval(after, key)
+    if was is None or now is None:
         return ""
     return UP if now[0] > was[1] else DOWN if now[1] < was[0] else ""
 
 
+def interval(revision: Revision, key: str) -> tuple[float, float] | None:
+    """Return the two ends of a metric's interval, None where the revision has none."""
+    low, high = (revision.metrics.get(f"{key}_{end}") for end in ("low", "high"))
+    return None if low is None or high is None else (low, high)
+
+
 def with_interval(revision: Revision, key: str, text: Callable[[Any], str]) -> str:
     """Return a metric as "0.35 (0.19 to 0.54)", without what the revision has not."""
-    value, low, high = (revision.metrics.get(f"{key}{end}") for end in ("", "_low", "_high"))
-    if value is None:
+    if key not in revision.metrics:
         return ABSENT
-    if low is None or high is None:
-        return text(value)
-    return f"{text(value)} ({text(low).removesuffix(' %')} to {text(high)})"
+    value, ends = text(revision.metrics[key]), interval(revision, key)
+    return f"{value} ({text(ends[0]).removesuffix(' %')} to {text(ends[1])})" if ends else value
 
 
 def transposed(table: Table) -> Table:

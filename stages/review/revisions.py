@@ -73,9 +73,9 @@ def read_revision(name: str) -> Revision:
             "show them"
         ) from None
     except FileNotFoundError as error:
-        path = error.filename or str(error)
+        missing = error.filename or str(error)
         raise InputError(
-            f"{name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
+            f"{name}: {missing} is not in the DVC cache; `dvc fetch --all-commits` gets it"
         ) from None
     except (DvcException, ValueError, KeyError) as error:
         raise InputError(f"{name}: damaged ({' '.join(str(error).split())}); {remedy}") from None
