@@ -12,6 +12,7 @@ import pytest
 
 TOP = Path(__file__).parents[1]
 PROJECT_FILES = (
+    ".dvc/.gitignore",
     ".dvc/config",
     ".dvc/plots",
     ".dvcignore",

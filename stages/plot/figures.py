@@ -3,14 +3,21 @@
 from itertools import cycle
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from
 # Okabe and Ito's palette (jfly.uni-koeln.de/color). Dashes tell the lines apart in black and white.
 STYLES = {"single": ("#c1121f", "-"), "stacked": ("#009e73", "--"), "wide": ("#0072b2", "-.")}
 OTHERS = [("#e69f00", ":"), ("#cc79a7", "-"), ("#56b4e9", "--"), ("#7a5195", "-."), ("#5c4b00", ":")]
-CONSTANT = "#555555"
+# Pairs in colours of their own, since a pair is no model.
+PAIRS = [("#222222", "-"), ("#cc6677", "--"), ("#332288", "-."), ("#88a000", ":"), *OTHERS]
+NEUTRAL = "#555555"
+DOTS: Any = (0, (1, 2))
+DASHES: Any = (0, (5, 3))
 
 RC: dict[str, Any] = {
     "font.size": 13,
@@ -38,20 +45,108 @@ def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
         replicates: how many the quartiles are of.
 
     """
-    figure = Figure(figsize=(8.5, 4.8), layout="constrained")
-    axes = figure.subplots()
-    models = list(curves["model"].unique())
-    for name, (colour, dash) in styles(models).items():
-        curve = curves[curves["model"] == name]
-        axes.fill_between(curve["epoch"], curve["q25"], curve["q75"], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(curve["epoch"], curve["median"], color=colour, linestyle=dash, linewidth=2, label=name)
-    axes.axhline(constant, color=CONSTANT, linestyle=(0, (1, 2)), label="constant predictor")
+    figure, axes = _one_panel(f"Training loss: median and quartiles of {replicates} replicates")
+    _draw_bands(axes, curves, "epoch", ("median", "q25", "q75"))
+    axes.axhline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
     axes.set_yscale("log")
     axes.set_xlim(0, curves["epoch"].max())
     axes.set_xlabel("epochs")
     axes.set_ylabel("loss (training MSE)")
-    axes.set_title(f"Training loss: median and quartiles of {replicates} replicates", fontsize=13)
-    axes.legend(loc="upper right")
+    axes.legend(loc="best")
+    return figure
+
+
+def improvement(comparisons: pd.DataFrame) -> Figure:
+    """Draw the probability that the first model of each pair beats the second, against the epoch.
+
+    Args:
+        comparisons: reports/comparisons.csv (pair, epoch, p, p_low, p_high); no rows where no pair is complete.
+
+    """
+    figure, axes = _one_panel("How often one replicate beats another, on test MSE")
+    pairs = list(comparisons["pair"].unique())
+    for (name, rows), (colour, dash) in zip(comparisons.groupby("pair", sort=False), PAIRS, strict=False):
+        low, high = rows["p_low"].astype(float), rows["p_high"].astype(float)
+        axes.fill_between(rows["epoch"], low, high, color=colour, alpha=0.15, linewidth=0)
+        axes.plot(rows["epoch"], rows["p"], color=colour, linestyle=dash, linewidth=2, label=name)
+    axes.axhline(0.5, color=NEUTRAL, linestyle=DOTS, label="no difference")
+    axes.set_ylim(0, 1)
+    axes.set_xlim(0, comparisons["epoch"].max() if pairs else 1)
+    axes.set_xlabel("epochs")
+    axes.set_ylabel("probability of improvement")
+    axes.legend(loc="best", title="band: 95 % interval, each epoch by itself", title_fontsize=11)
+    return figure
+
+
+def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
+    """Draw the share of replicates that have solved the task, against the epoch, with its 95 % interval.
+
+    Args:
+        progress: reports/progress.csv (model, epoch, solved, solved_low, solved_high and more).
+        solved_r2: from which test R2 on the task is solved.
+
+    """
+    figure, axes = _one_panel(
+        f"Share of replicates that have solved the task (test R2 of {solved_r2:g} or more)"
+    )
+    _draw_bands(axes, progress, "epoch", ("solved", "solved_low", "solved_high"))
+    axes.set_ylim(0, 1)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlim(0, progress["epoch"].max())
+    axes.set_xlabel("epochs")
+    axes.set_ylabel("solved")
+    axes.legend(loc="best", title="band: 95 % interval", title_fontsize=11)
+    return figure
+
+
+def final(outcomes: pd.DataFrame, threshold: float | None, constant: float) -> Figure:
+    """Draw every replicate's final test MSE as a distribution function a model.
+
+    Args:
+        outcomes: reports/final.csv (model, replicate, train_mse, test_mse); what is not finite stays above all.
+        threshold: the test MSE under which the task is solved; None for a constant target.
+        constant: test MSE of the constant predictor.
+
+    """
+    figure, axes = _one_panel("Every replicate after the last epoch: share with a test MSE of at most ...")
+    models = list(outcomes["model"].unique())
+    for name, (colour, dash) in styles(models).items():
+        values = outcomes.loc[outcomes["model"] == name, "test_mse"].astype(float)
+        finite = np.sort(values[np.isfinite(values)])
+        steps = np.concatenate([finite[:1], finite])  # up from the axis
+        shares = np.arange(len(steps)) / len(values)
+        axes.step(steps, shares, where="post", color=colour, linestyle=dash, linewidth=2, label=name)
+    if threshold is not None:
+        axes.axvline(threshold, color=NEUTRAL, linestyle=DASHES, label="solved to the left")
+    axes.axvline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
+    axes.set_xscale("log")
+    axes.set_ylim(0, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+    axes.set_xlabel("test MSE")
+    axes.set_ylabel("replicates")
+    axes.legend(loc="best")
+    return figure
+
+
+def cost(progress: pd.DataFrame, constant: float) -> Figure:
+    """Draw the median test MSE, with quartiles, against the multiply-adds spent on training one replicate.
+
+    Args:
+        progress: reports/progress.csv (model, multiply_adds, median, q25, q75 and more).
+        constant: test MSE of the constant predictor.
+
+    """
+    figure, axes = _one_panel("Test loss for the work spent: median and quartiles over replicates")
+    after_start = progress[progress["multiply_adds"] > 0]
+    _draw_bands(axes, after_start, "multiply_adds", ("median", "q25", "q75"))
+    axes.axhline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    # Not left to the lines, which may all have diverged.
+    axes.set_xlim(0.8 * after_start["multiply_adds"].min(), 1.25 * after_start["multiply_adds"].max())
+    axes.set_xlabel("multiply-adds spent on training a replicate")
+    axes.set_ylabel("test MSE")
+    axes.legend(loc="best")
     return figure
 
 
@@ -70,7 +165,7 @@ def predictions(points: pd.DataFrame) -> Figure:
     ends = (points["y_true"].min(), points["y_true"].max())
     for axes, (name, (colour, _)) in zip(panels, styles(models).items(), strict=False):
         of_model = points[points["model"] == name]
-        axes.plot(ends, ends, color=CONSTANT, linewidth=1)
+        axes.plot(ends, ends, color=NEUTRAL, linewidth=1)
         axes.scatter(of_model["y_true"], of_model["y_predicted"], s=8, color=colour, alpha=0.5, linewidths=0)
         axes.set_title(f"{name}, replicate {of_model['replicate'].iloc[0]}", fontsize=13)
         axes.set_aspect("equal")
@@ -80,3 +175,19 @@ def predictions(points: pd.DataFrame) -> Figure:
     figure.supylabel("predicted mean", fontsize=13)
     figure.suptitle("Test data; of each model the replicate nearest the median test MSE", fontsize=13)
     return figure
+
+
+def _one_panel(title: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8.5, 4.8), layout="constrained")
+    axes = figure.subplots()
+    axes.set_title(title, fontsize=13)
+    return figure, axes
+
+
+def _draw_bands(axes: Axes, table: pd.DataFrame, x: str, columns: tuple[str, str, str]) -> None:
+    """Draw, for each model of `table`, the first of `columns` as a line and the band between the other two."""
+    middle, low, high = columns
+    for name, (colour, dash) in styles(list(table["model"].unique())).items():
+        rows = table[table["model"] == name]
+        axes.fill_between(rows[x], rows[low], rows[high], color=colour, alpha=0.15, linewidth=0)
+        axes.plot(rows[x], rows[middle], color=colour, linestyle=dash, linewidth=2, label=name)

@@ -67,3 +67,53 @@ def test_predictions_have_a_panel_a_model_that_names_its_replicate(models: int) 
     assert [panel.get_title() for panel in panels] == [f"{name}, replicate 7" for name in names]
     offsets = np.asarray(panels[-1].collections[0].get_offsets())
     np.testing.assert_allclose(offsets, [[0.4, 0.5], [0.6, 0.7]])
+
+
+def test_improvement_has_a_line_and_a_band_a_pair_and_the_line_of_no_difference() -> None:
+    rows = [("a vs b", e, 0.6, 0.4, 0.8) for e in (0, 10)] + [("a vs c", e, 0.5, 0.3, 0.7) for e in (0, 10)]
+    axes = figures.improvement(pd.DataFrame(rows, columns=["pair", "epoch", "p", "p_low", "p_high"])).axes[0]
+    assert {line.get_label(): set(np.asarray(line.get_ydata())) for line in axes.get_lines()} == {
+        "a vs b": {0.6},
+        "a vs c": {0.5},
+        "no difference": {0.5},
+    }
+    assert len(axes.collections) == 2
+    assert axes.get_ylim() == (0, 1)
+
+
+def test_improvement_without_a_pair_or_an_interval_is_still_a_figure() -> None:
+    columns = ["pair", "epoch", "p", "p_low", "p_high"]
+    for rows in ([], [("a vs b", 0, 1.0, None, None), ("a vs b", 10, 0.0, None, None)]):
+        figures.improvement(pd.DataFrame(rows, columns=columns)).canvas.draw()
+
+
+def progress() -> pd.DataFrame:
+    rows = [("single", e, 1000 * e, 0.1 / (e + 1), 0.01, np.inf, e / 20, 0.0, 0.9) for e in (0, 10, 20)]
+    names = ["model", "epoch", "multiply_adds", "median", "q25", "q75", "solved", "solved_low", "solved_high"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_solved_is_a_share_against_the_epoch() -> None:
+    axes = figures.solved(progress(), 0.9).axes[0]
+    np.testing.assert_array_equal(axes.get_lines()[0].get_ydata(), [0, 0.5, 1])
+    assert axes.get_ylim() == (0, 1)
+
+
+def test_cost_is_test_mse_against_work_from_the_first_step_on() -> None:
+    axes = figures.cost(progress(), 0.1).axes[0]
+    np.testing.assert_array_equal(axes.get_lines()[0].get_xdata(), [10_000, 20_000])
+    assert (axes.get_xscale(), axes.get_yscale()) == ("log", "log")
+    all_diverged = progress().assign(median=np.inf, q25=np.inf)
+    figures.cost(all_diverged, 0.1).canvas.draw()
+
+
+def test_final_counts_every_replicate_and_never_reaches_one_where_some_diverged() -> None:
+    table = pd.DataFrame(
+        [("single", r, 0.0, mse) for r, mse in enumerate([0.3, 0.1, np.inf, np.nan])],
+        columns=["model", "replicate", "train_mse", "test_mse"],
+    )
+    line = figures.final(table, 0.01, 0.1).axes[0].get_lines()[0]
+    np.testing.assert_array_equal(line.get_xdata(), [0.1, 0.1, 0.3])
+    np.testing.assert_array_equal(line.get_ydata(), [0, 0.25, 0.5])
+    all_diverged = table.assign(test_mse=np.inf)
+    figures.final(all_diverged, None, 0.1).canvas.draw()
