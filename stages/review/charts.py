@@ -225,7 +225,7 @@ def _estimates(revisions: Sequence[Revision], pair: str) -> Iterable[dict[str, A
         yield {
             "revision": revision.name,
             "label": f"{revision.name}: {changed}" if changed else revision.name,
-            "changed": changed or "as the base",
+            "changed": changed or "as the first",
             "p": metrics[f"{key}.p"],
             "low": ends and ends[0],
             "high": ends and ends[1],

@@ -1,5 +1,6 @@
 """What a revision says: its params, metrics, loss curves and figures, read through DVC's Python API."""
 
+import json
 import os
 import re
 import subprocess
@@ -14,6 +15,7 @@ from stages.errors import InputError
 from stages.files import FIGURES, METRICS, REPORTS
 
 LOSSES = REPORTS / "losses.csv"
+PARAMS = "params.yaml"
 WORKSPACE = "workspace"  # DVC's name for the files as they lie here
 
 
@@ -37,48 +39,51 @@ def read_revision(name: str) -> Revision:
     """Return what the branch, tag, commit or experiment `name`, or the workspace, holds.
 
     Raises:
-        InputError: it does not exist, has no reports of this pipeline, or they are not in the cache.
+        InputError: it does not exist, has no reports of this pipeline, or they are damaged or not in the cache.
 
     """
     # DVC takes a second to import: only who reads pays for it, not who asks for --help.
-    from dvc.api import DVCFileSystem, metrics_show, params_show
+    from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc.scm import RevError
 
     rev = None if name == WORKSPACE else name
-    remedy = "`dvc repro` makes it" if rev is None else "run the pipeline there and commit its reports"
+    path, remedy = PARAMS, "mend it"
     try:
-        params = params_show(rev=rev)
         files = DVCFileSystem(rev=rev)
-        if not files.exists("dvc.yaml") or not params:
-            raise InputError(
-                f"{name}: holds no pipeline, no dvc.yaml with params.yaml; name another revision"
-            )
-        for path in (METRICS, LOSSES):
-            if not files.exists(path.as_posix()):
-                raise InputError(f"{name}: has no {path.as_posix()}; {remedy}")
-        with files.open(LOSSES.as_posix()) as file:
-            losses = pd.read_csv(file)
-        return Revision(
-            name=short(name),
-            commit=files.repo.get_rev() if rev else _commit_of_workspace(),
-            params=flat(params),
-            metrics=flat(metrics_show(METRICS.as_posix(), rev=rev)),
-            losses=losses[["model", "epoch", "median", "q25", "q75"]],
-            figures={path: files.read_bytes(path) for path in _figures(files)},
-        )
+        # dvc.api.params_show(rev=...) would read the workspace too, and fail where that is damaged.
+        params = files.repo.params.show(on_error="raise")[""]["data"].get(path, {}).get("data")
+        if not params:
+            raise InputError(f"{name}: holds no pipeline, no dvc.yaml with {path}; name another revision")
+        remedy = "`dvc repro` makes it" if rev is None else "run the pipeline there and commit its reports"
+        path = METRICS.as_posix()
+        metrics = json.loads(files.read_text(path))
+        path = LOSSES.as_posix()
+        with files.open(path) as file:
+            losses = pd.read_csv(file)[["model", "epoch", "median", "q25", "q75"]]
+        path = FIGURES.as_posix()
+        figures = {path: files.read_bytes(path) for path in _figures(files)}
     except RevError:
         raise InputError(
-            f"{name}: no such branch, tag, commit or finished experiment; `git branch --all` and `dvc exp list --all` "
-            "show them"
+            f"{name}: no such branch, tag, commit or finished experiment; "
+            "`git branch --all` and `dvc exp list --all` show them"
         ) from None
-    except FileNotFoundError as error:
-        missing = error.filename or str(error)
-        raise InputError(
-            f"{name}: {missing} is not in the DVC cache; `dvc fetch --all-commits` gets it"
-        ) from None
+    except FileNotFoundError:
+        if files.exists(path):
+            raise InputError(
+                f"{name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
+            ) from None
+        raise InputError(f"{name}: has no {path}; {remedy}") from None
     except (DvcException, ValueError, KeyError) as error:
-        raise InputError(f"{name}: damaged ({' '.join(str(error).split())}); {remedy}") from None
+        raise InputError(f"{name}: {path} is damaged ({_one_line(error)}); {remedy}") from None
+    return Revision(
+        name=short(name),
+        commit=files.repo.get_rev() if rev else _commit_of_workspace(),
+        params=flat(params),
+        metrics={key: value for key, value in flat(metrics).items() if value is not None},
+        losses=losses,
+        figures=figures,
+    )
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -134,6 +139,10 @@ def image_folder() -> str | None:
 def _commit_of_workspace() -> str | None:
     """Return HEAD's hash where the reports here are the committed ones."""
     return None if _git("status", "--porcelain", "--", REPORTS.as_posix()) else _git("rev-parse", "HEAD")
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
 
 
 def _figures(files: Any) -> list[str]:
