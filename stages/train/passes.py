@@ -56,10 +56,10 @@ BLOCK = 128  # samples; part of the result
 STEPS = 4  # whose gradients are added up in registers; part of the result
 
 # Tiles: how many sums are in flight at once. They decide speed, not bits. The 32 registers of 16 lanes that
-# AVX-512 has hold 16 or 24 sums and what goes into them; the 16 registers of 8 lanes of AVX2 hold four.
+# AVX-512 has hold 16 or 24 sums and what goes into them; the 16 registers of 8 lanes of AVX2 hold 4 to 6.
 WIDE = "+avx512f" in target()[2]
-ROWS, COLUMNS = (4, 4) if WIDE else (2, 2)  # features x vectors of samples
-GRADIENT_ROWS, GRADIENT_COLUMNS = (8, 3) if WIDE else (2, 2)  # features x features
+ROWS, COLUMNS = (4, 4) if WIDE else (4, 1)  # features x vectors of samples
+GRADIENT_ROWS, GRADIENT_COLUMNS = (8, 3) if WIDE else (3, 2)  # features x features
 PAD = math.lcm(ROWS, GRADIENT_ROWS)
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8

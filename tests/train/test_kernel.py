@@ -26,7 +26,7 @@ TOP = Path(__file__).parents[2]
 
 # A change here is a change of every result the project has published: say so in the commit that makes it.
 GOLDEN = {
-    "special values": "9473982fa7617b80a067b4631602c109",
+    "special values": "4c87a2a17c7f3201843faa3a911d0c26",
     "tanh": "6aae9a76576546de1e9c52336370ec39",
     "relu": "a21d5fd5e9268eda07e1ac28ae9f4007",
     "one": "247ef6f75ca6fa2126f81d927bd09fc2",

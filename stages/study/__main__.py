@@ -1,0 +1,57 @@
+"""`python -m stages.study`: run the study as DVC experiments, then write reports/study/.
+
+It takes an hour or two on two cores. What DVC has in its cache is not run again, so that an interrupted study goes on.
+"""
+
+import subprocess
+import sys
+
+from matplotlib import style
+
+from stages.errors import InputError, run
+from stages.files import REPORTS, replacing, write_csv, write_text
+from stages.params import load_params
+from stages.plot import figures
+from stages.study import answer, data_sets, settings
+from stages.study.experiments import Experiment, read_experiment
+
+FOLDER = REPORTS / "study"
+
+
+def main() -> None:
+    """Choose each model's step size on one set of seeds, then report it on fresh ones."""
+    params = load_params()
+    sweep = {lr: experiment(settings.sweep_name(lr), settings.sweep(lr)) for lr in settings.LRS}
+    best = answer.best_steps(sweep, list(params.models))
+    original = experiment("study-original", settings.original())
+    fresh = experiment("study-best", settings.fresh(best))
+    others = [experiment(settings.data_name(seed), settings.data(seed)) for seed in settings.DATA_SEEDS]
+
+    shares = data_sets.shares_of_spread([one.final for one in others])
+    write_csv(FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, original, fresh, best))
+    with style.context(["default", figures.RC]), replacing(FOLDER / "answer.png") as partial:
+        figure = answer.figure(sweep, fresh, params.evaluate.compare)
+        figure.savefig(partial, format="png", metadata={"Software": None})
+    write_text(FOLDER / "README.md", answer.report(sweep, original, fresh, best, shares, params))
+    print(answer.sentences(original, fresh, best, params))
+
+
+def experiment(name: str, changes: list[str]) -> Experiment:
+    """Run the pipeline with `changes` as the DVC experiment `name`, apart from the workspace, and return its reports.
+
+    Raises:
+        InputError: DVC could not run it.
+
+    """
+    # The name may be that of an earlier study.
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
+    flags = [flag for change in changes for flag in ("--set-param", change)]
+    command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]
+    print("$", *command, file=sys.stderr)
+    if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
+        raise InputError(f"{' '.join(command)}: failed, see above")
+    return read_experiment(name)
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,38 @@
+"""How much of the spread of outcomes comes from the data set rather than from the initial weights."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def shares_of_spread(finals: Sequence[pd.DataFrame]) -> dict[str, tuple[float, float]]:
+    """Return, for each model, the shares of the variance of log test MSE due to data set and to initial weights.
+
+    Args:
+        finals: reports/final.csv for each data set, in which a replicate has the same initial weights in all.
+
+    """
+    tables = pd.concat([final.assign(data_set=number) for number, final in enumerate(finals)])
+    shares = {}
+    for name, rows in tables.groupby("model", sort=False):
+        outcomes = rows.pivot(index="data_set", columns="replicate", values="test_mse").to_numpy(float)
+        shares[str(name)] = variance_shares(np.log10(outcomes))
+    return shares
+
+
+def variance_shares(values: np.ndarray) -> tuple[float, float]:
+    """Return the shares of the total variance due to rows and to columns of (rows, columns), each at least 0.
+
+    The components of a two-way layout with one value a cell, random effects, by the method of moments (Searle,
+    Casella and McCulloch, Variance Components, section 4.4); what is left is their interaction. Both are nan
+    where a value is not finite.
+    """
+    rows, columns = values.shape
+    by_row, by_column = values.mean(axis=1), values.mean(axis=0)
+    rest = values - by_row[:, None] - by_column + values.mean()
+    within = (rest**2).sum() / ((rows - 1) * (columns - 1))
+    of_rows = max(by_row.var(ddof=1) - within / columns, 0.0)
+    of_columns = max(by_column.var(ddof=1) - within / rows, 0.0)
+    total = of_rows + of_columns + within
+    return float(of_rows / total), float(of_columns / total)

@@ -1,0 +1,39 @@
+"""What the study runs: the params of each experiment, as `dvc exp run --set-param` takes them."""
+
+from collections.abc import Mapping
+
+LRS = (0.0003, 0.001, 0.003, 0.01)
+REPLICATES = 100
+SELECTION_SEED, FRESH_SEED = 1, 2  # of the initial weights; 0 is the default run's
+DATA_SEEDS = range(1, 11)
+
+
+def sweep_name(lr: float) -> str:
+    """Return the name of the experiment in which every model has the step size `lr`."""
+    return f"study-lr-{lr}"
+
+
+def sweep(lr: float) -> list[str]:
+    """Return the changes that a model's best step size is chosen by."""
+    return [f"train.replicates={REPLICATES}", f"train.seed={SELECTION_SEED}", f"train.lr={lr}"]
+
+
+def original() -> list[str]:
+    """Return the changes of the default run with more replicates."""
+    return [f"train.replicates={REPLICATES}"]
+
+
+def fresh(best: Mapping[str, float]) -> list[str]:
+    """Return the changes of the run that is reported: each model's best step size, other initial weights."""
+    own = [f"models.{name}.lr={lr}" for name, lr in best.items()]
+    return [f"train.replicates={REPLICATES}", f"train.seed={FRESH_SEED}", *own]
+
+
+def data_name(seed: int) -> str:
+    """Return the name of the experiment on the data set of `seed`."""
+    return f"study-data-{seed}"
+
+
+def data(seed: int) -> list[str]:
+    """Return the changes of the default run on another data set."""
+    return [f"data.seed={seed}"]

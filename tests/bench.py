@@ -1,0 +1,337 @@
+"""How fast the exact trainer is, beside PyTorch and JAX: python -m tests.bench.
+
+Everything is measured on this machine, in one run, side by side: in each of five rounds every way trains for a
+moment, and a ratio is the median of the five rounds' ratios. One replicate-epoch is one forward pass, one gradient
+and one step of Adam over the whole training set.
+"""
+
+import multiprocessing
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.pool import Pool
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numba import njit
+from torch import nn
+
+from stages import models
+from stages.train import kernel
+from stages.train.vector import LANES, add, fma, load, store
+from tests.train.digests import initial_weights, mean_task
+
+try:
+    import jax  # type: ignore[import-not-found]
+except ImportError:
+    jax = None
+
+CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+ROUNDS = 5
+LR = 0.001
+STACKED = 8  # replicates that vmap trains at once
+
+
+class Size(NamedTuple):
+    """What is trained."""
+
+    hidden: int
+    layers: int
+    steps: int = 20
+    samples: int = 1000
+
+    def operations(self) -> int:
+        """Floating-point operations of a replicate-epoch: a multiply-add is two; the rest is not counted.
+
+        Forward, backward and the weights' gradient each multiply by every recurrent matrix at every step but one;
+        below the first layer nothing goes backward.
+        """
+        recurrent = 3 * self.layers * (self.steps - 1) * self.hidden**2
+        between = 3 * (self.layers - 1) * self.steps * self.hidden**2
+        inputs = 2 * self.steps * self.hidden
+        return 2 * self.samples * (recurrent + between + inputs)
+
+    def bytes(self) -> int:
+        """What a replicate-epoch moves at least: each unit's value and gradient, written once and read twice."""
+        return 2 * 3 * 4 * self.samples * self.steps * self.hidden * self.layers
+
+
+# -- the ways; each trains replicates for `epochs` and returns how many ---------------------------------------
+
+
+def exact(size: Size, epochs: int, replicates: int = CORES, threads: int = CORES) -> int:
+    """This trainer, one replicate a thread."""
+    x, y = mean_task(size.samples, size.steps, 1)
+
+    def train(replicate: int) -> None:
+        kernel.train_replicate(
+            initial_weights(size.hidden, size.layers, 1, seed=replicate),
+            x, y, x[:1], y[:1],
+            nonlinearity="tanh", epochs=epochs, lr=LR, batch_size=None, clip_norm=None,
+            eval_every=epochs, rng=np.random.default_rng(),
+        )  # fmt: skip
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(train, range(replicates)))
+    return replicates
+
+
+def loop(size: Size, epochs: int) -> int:
+    """The loop of the original: a module, MSELoss, Adam, as many threads as PyTorch likes."""
+    x, y = (torch.from_numpy(array) for array in mean_task(size.samples, size.steps, 1))
+    model = models.load(initial_weights(size.hidden, size.layers, 1), "tanh")
+    criterion, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=LR)
+    for _ in range(epochs):
+        optimizer.zero_grad()
+        criterion(model(x), y).backward()
+        optimizer.step()
+    return 1
+
+
+def loops(pool: Pool, size: Size, epochs: int) -> int:
+    """The same loop in one process a core, one thread each."""
+    return sum(pool.map(partial(loop, size), [epochs] * CORES, chunksize=1))
+
+
+def stacked_weights(size: Size) -> list[np.ndarray]:
+    """The tensors of STACKED replicates, each (STACKED, ...), in state_dict order."""
+    replicates = [initial_weights(size.hidden, size.layers, 1, seed=r) for r in range(STACKED)]
+    return [np.stack(tensors) for tensors in zip(*(w.values() for w in replicates), strict=True)]
+
+
+def torch_vmap(size: Size, epochs: int) -> int:
+    """torch.func.vmap over the gradient of an RNN written out (nn.RNN cannot be mapped), one Adam over all."""
+    x, y = (torch.from_numpy(array) for array in mean_task(size.samples, size.steps, 1))
+    weights = [torch.tensor(tensor, requires_grad=True) for tensor in stacked_weights(size)]
+
+    def loss(*w: torch.Tensor) -> torch.Tensor:
+        sequence = list(x.unbind(1))
+        for W_ih, W_hh, b_ih, b_hh in zip(*(w[i:-2:4] for i in range(4)), strict=True):
+            h = torch.zeros(len(x), size.hidden)
+            for t, below in enumerate(sequence):
+                h = torch.tanh(below @ W_ih.T + h @ W_hh.T + (b_ih + b_hh))
+                sequence[t] = h
+        return ((sequence[-1] @ w[-2].T + w[-1] - y) ** 2).mean()
+
+    gradients = torch.func.vmap(torch.func.grad(loss, argnums=tuple(range(len(weights)))))
+    optimizer = torch.optim.Adam(weights, lr=LR)
+    for _ in range(epochs):
+        for tensor, gradient in zip(weights, gradients(*weights), strict=True):
+            tensor.grad = gradient.detach()
+        optimizer.step()
+    return STACKED
+
+
+def jax_training(size: Size) -> Callable[[Size, int], int]:
+    """JAX's jit(vmap(scan)); all epochs in one compiled loop."""
+    x, y = (jax.numpy.asarray(array) for array in mean_task(size.samples, size.steps, 1))
+
+    def loss(w):  # type: ignore[no-untyped-def]
+        sequence = x.transpose(1, 0, 2)
+        for W_ih, W_hh, b_ih, b_hh in zip(*(w[i:-2:4] for i in range(4)), strict=True):
+
+            def step(h, below, W_ih=W_ih, W_hh=W_hh, b=b_ih + b_hh):  # type: ignore[no-untyped-def]
+                h = jax.numpy.tanh(below @ W_ih.T + h @ W_hh.T + b)
+                return h, h
+
+            _, sequence = jax.lax.scan(step, jax.numpy.zeros((size.samples, size.hidden)), sequence)
+        return ((sequence[-1] @ w[-2].T + w[-1] - y) ** 2).mean()
+
+    def epoch(number, state):  # type: ignore[no-untyped-def]
+        w, m, v = state
+        g = jax.grad(loss)(w)
+        m = [0.9 * a + 0.1 * b for a, b in zip(m, g, strict=True)]
+        v = [0.999 * a + 0.001 * b * b for a, b in zip(v, g, strict=True)]
+        c1, c2 = 1 - 0.9 ** (number + 1.0), 1 - 0.999 ** (number + 1.0)
+        moved = [a - LR * b / c1 / ((c / c2) ** 0.5 + 1e-8) for a, b, c in zip(w, m, v, strict=True)]
+        return moved, m, v
+
+    def replicate(epochs, w):  # type: ignore[no-untyped-def]
+        zeros = [jax.numpy.zeros_like(tensor) for tensor in w]
+        return jax.lax.fori_loop(0, epochs, epoch, (w, zeros, zeros))[0]
+
+    compiled = jax.jit(jax.vmap(replicate, in_axes=(None, 0)))
+    weights = [jax.numpy.asarray(tensor) for tensor in stacked_weights(size)]
+
+    def train(size: Size, epochs: int) -> int:
+        jax.block_until_ready(compiled(epochs, weights))
+        return STACKED
+
+    return train
+
+
+# -- measuring ------------------------------------------------------------------------------------------------
+
+
+def seconds(train: Callable[[Size, int], int], size: Size, epochs: int) -> float:
+    """For one replicate-epoch."""
+    start = time.perf_counter()
+    replicates = train(size, epochs)
+    return (time.perf_counter() - start) / replicates / epochs
+
+
+@njit(nogil=True)
+def _multiply_add(count, memory):  # type: ignore[no-untyped-def]
+    x, y = load(memory, 0), load(memory, LANES)  # type: ignore[call-arg, var-annotated]
+    a = b = c = d = e = f = g = h = i = j = x
+    for _ in range(count):
+        a, b, c, d, e = fma(a, x, y), fma(b, x, y), fma(c, x, y), fma(d, x, y), fma(e, x, y)
+        f, g, h, i, j = fma(f, x, y), fma(g, x, y), fma(h, x, y), fma(i, x, y), fma(j, x, y)
+    total = add(add(add(a, b), add(c, d)), add(add(e, f), add(add(g, h), add(i, j))))
+    store(memory, 0, total)
+
+
+def fma_peak() -> float:
+    """Operations a second of ten independent multiply-adds in registers, on all cores at once."""
+    count = 2_000_000
+    memories = [np.full(2 * LANES, 0.5, np.float32) for _ in range(CORES)]
+    _multiply_add(1, memories[0])
+    with ThreadPoolExecutor(CORES) as pool:
+        start = time.perf_counter()
+        list(pool.map(partial(_multiply_add, count), memories))
+        return CORES * count * 10 * 2 * LANES / (time.perf_counter() - start)
+
+
+def bandwidth() -> float:
+    """Bytes a second read and written by copying 64 MB on all cores at once."""
+    arrays = [(np.ones(1 << 24, np.float32), np.ones(1 << 24, np.float32)) for _ in range(CORES)]
+    with ThreadPoolExecutor(CORES) as pool:
+        start = time.perf_counter()
+        list(pool.map(lambda pair: np.copyto(*pair), arrays))
+        return 2 * CORES * arrays[0][0].nbytes / (time.perf_counter() - start)
+
+
+def compare(pool: Pool, size: Size) -> list[str]:
+    """One row of the table."""
+    ways: dict[str, Callable[[Size, int], int]] = {
+        "exact": exact, "loop": loop, "loops": partial(loops, pool), "vmap": torch_vmap,
+    }  # fmt: skip
+    if jax:
+        ways["jax"] = jax_training(size)
+    epochs = {}
+    for name, train in ways.items():
+        train(size, 1)  # compiles
+        one = seconds(train, size, 2)
+        replicates = {"exact": CORES, "loops": CORES, "vmap": STACKED, "jax": STACKED}.get(name, 1)
+        epochs[name] = max(2, round(0.3 / (one * replicates)))
+    took: dict[str, list[float]] = {name: [] for name in ways}
+    reached = []
+    for _ in range(ROUNDS):
+        peak = fma_peak()
+        for name, train in ways.items():
+            took[name].append(seconds(train, size, epochs[name]))
+        reached.append(size.operations() / took["exact"][-1] / peak)
+    row = [f"{size.layers} x {size.hidden}", f"{1e3 * statistics.median(took['exact']):.2f}"]
+    row += [
+        f"{size.operations() / statistics.median(took['exact']) / 1e9:.0f}",
+        f"{statistics.median(reached):.0%}",
+    ]
+    for name in ("loop", "loops", "vmap", "jax"):
+        ratios = [a / b for a, b in zip(took.get(name, []), took["exact"], strict=False)]
+        row.append(f"{statistics.median(ratios):.1f}" if ratios else "-")
+    return row
+
+
+def growth(label: str, runs: list[tuple[float, Callable[[], object]]]) -> str:
+    """Each run's time per unit of its amount, relative to the first's; the median of interleaved rounds."""
+    ratios: list[list[float]] = [[] for _ in runs]
+    for _ in range(ROUNDS):
+        times = []
+        for amount, run in runs:
+            start = time.perf_counter()
+            run()
+            times.append((time.perf_counter() - start) / amount)
+        for ratio, each in zip(ratios, times, strict=True):
+            ratio.append(each / times[0])
+    amounts = ", ".join(
+        f"{amount / runs[0][0]:g}x: {statistics.median(r):.2f}"
+        for (amount, _), r in zip(runs, ratios, strict=True)
+    )
+    return f"{label:28} {amounts}"
+
+
+def print_growth() -> None:
+    """How the time of the exact trainer grows; 1.00 is linear."""
+    size = Size(32, 1, samples=1024)
+    print("\nTime per unit, relative to the first (1.00 is linear); 1 x 32, 1,024 samples")
+    amounts = (1, 2, 4)
+    by: dict[str, Callable[[int], Callable[[], object]]] = {
+        f"replicates ({2 * CORES}, ...)": lambda n: lambda: exact(size, 50, 2 * CORES * n),
+        "epochs (50, ...)": lambda n: lambda: exact(size, 50 * n),
+        "steps (20, ...)": lambda n: lambda: exact(size._replace(steps=20 * n), 50),
+        "samples (1,024, ...)": lambda n: lambda: exact(size._replace(samples=1024 * n), 50),
+    }
+    for label, run in by.items():
+        print(growth(label, [(n, run(n)) for n in amounts]))
+    threads = [n for n in amounts if n <= CORES]
+    print(growth("threads (1, ...)", [(1 / n, partial(exact, size, 50, 2 * CORES, n)) for n in threads]))
+
+
+# -- what a process costs ---------------------------------------------------------------------------------------
+
+COMPILE = """
+import time, numpy, numba, torch
+start = time.perf_counter()
+from stages.train.kernel import check_platform
+check_platform()
+print(time.perf_counter() - start)
+"""
+
+
+def peak_memory() -> None:
+    """Train 20 stacked replicates and print the process's peak in MB."""
+    exact(Size(32, 2, samples=1000), 3, 20)
+    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+def print_costs() -> None:
+    """Compile time without and with a cache, and peak memory, in processes of their own."""
+
+    def measure(program: str, cache: str) -> float:
+        environment = os.environ | {"XDG_CACHE_HOME": cache}
+        return float(subprocess.check_output([sys.executable, "-c", program], env=environment))
+
+    with tempfile.TemporaryDirectory() as cache:
+        cold, warm = (
+            measure(COMPILE, cache),
+            statistics.median(measure(COMPILE, cache) for _ in range(ROUNDS)),
+        )
+        memory = measure("from tests.bench import peak_memory; peak_memory()", cache)
+    print(f"\nCompile {cold:.1f} s; from the cache {warm:.2f} s, beside imports. Peak memory {memory:.0f} MB "
+          f"with 20 replicates of 2 x 32 on {CORES} threads, PyTorch imported.")  # fmt: skip
+
+
+def main() -> None:
+    """Print it all."""
+    kernel.check_platform()
+    peak, moved, size = fma_peak(), bandwidth(), Size(32, 2)
+    print(
+        f"{CORES} cores; multiply-add peak {peak / CORES / 1e9:.0f} GFLOP/s a core; memory {moved / 1e9:.0f} GB/s."
+    )
+    print(
+        f"The limits of one replicate-epoch of 2 x 32 on all cores: {size.operations() / 1e9:.2f} GFLOP take "
+        f"{1e3 * size.operations() / peak:.2f} ms, {size.bytes() / 1e6:.0f} MB take "
+        f"{1e3 * size.bytes() / moved:.2f} ms if no cache held them."
+    )
+    head = ["layers x hidden", "ms", "GFLOP/s", "of peak", "loop", "processes", "vmap", "JAX"]
+    print("\nMilliseconds a replicate-epoch of this trainer, and how many times longer the others take;")
+    print("sequence length 20, 1,000 samples; loop and processes are PyTorch's, vmap torch.func's.\n")
+    print("  ".join(f"{cell:>9}" for cell in head))
+    with multiprocessing.get_context("spawn").Pool(CORES, torch.set_num_threads, (1,)) as pool:
+        for layers in (1, 2):
+            for hidden in (16, 32, 64, 128):
+                print("  ".join(f"{cell:>9}" for cell in compare(pool, Size(hidden, layers))), flush=True)
+    print_growth()
+    print_costs()
+
+
+if __name__ == "__main__":
+    main()

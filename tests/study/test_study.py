@@ -1,0 +1,121 @@
+"""The study chooses on one set of seeds, reports on another, and says what the numbers say."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.params import Params
+from stages.study import answer, settings
+from stages.study.data_sets import shares_of_spread, variance_shares
+from stages.study.experiments import Experiment, read_experiment
+from tests.conftest import Run
+from tests.plot.test_report import DATA, EVALUATE, MODELS, TRAIN
+
+PAIRS = ["stacked vs single", "stacked vs wide"]
+BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}
+PARAMS = Params.model_validate(
+    {
+        "data": DATA,
+        "models": MODELS | {"wide": MODELS["single"]},
+        "train": TRAIN,
+        "evaluate": EVALUATE | {"compare": PAIRS},
+    }
+)
+
+
+def experiment(
+    iqm: dict[str, float | None], p: float = 0.6, verdict: str = "inconclusive", solved: float = 0.5
+) -> Experiment:
+    metrics: dict[str, Any] = {
+        name: {
+            "test": {"median": 0.002, "iqm": value, "iqm_low": 0.001, "iqm_high": None},
+            "solved": solved, "solved_low": 0.4, "solved_high": 0.6, "diverged": 0.0, "epoch_100": {"solved": 0.0},
+        }
+        for name, value in iqm.items()
+    }  # fmt: skip
+    test = {"p": p, "p_low": 0.5, "p_high": 0.7, "level": 0.95, "verdict": verdict, "detectable": 0.61}
+    metrics |= {pair.replace(" vs ", "_vs_"): {"test": test} for pair in PAIRS}
+    rows = pd.DataFrame(
+        [(pair, 1000, p, 0.5, 0.7) for pair in PAIRS], columns=["pair", "epoch", "p", "p_low", "p_high"]
+    )
+    return Experiment(metrics, pd.DataFrame(), rows.set_index("pair"))
+
+
+SWEEP = {
+    0.001: experiment({"single": 3e-3, "stacked": 1e-5, "wide": 1e-5}),
+    0.003: experiment({"single": 2e-5, "stacked": 2e-5, "wide": 1e-5}),
+    0.01: experiment({"single": None, "stacked": None, "wide": None}),
+}
+
+
+def test_each_models_best_step_has_the_lowest_mean_and_the_first_of_equals() -> None:
+    assert answer.best_steps(SWEEP, list(BEST)) == BEST
+    assert settings.fresh(BEST)[1:] == [
+        "train.seed=2", "models.single.lr=0.003", "models.stacked.lr=0.001", "models.wide.lr=0.001",
+    ]  # fmt: skip
+
+
+def test_selection_and_report_use_other_seeds_than_each_other_and_than_the_default() -> None:
+    assert len({0, settings.SELECTION_SEED, settings.FRESH_SEED}) == 3
+
+
+def test_the_answer_is_three_sentences_from_the_numbers() -> None:
+    fresh = experiment({"single": 1e-5, "stacked": 1e-5, "wide": 1e-5}, p=0.8, verdict="better", solved=0.9)
+    assert answer.sentences(SWEEP[0.01], fresh, BEST, PARAMS) == (
+        "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
+        "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
+        "inconclusive, where 61 % or more would have shown. With each model's best step size (0.003 for single, "
+        "0.001 for stacked, 0.001 for wide; chosen on other seeds), 90 % of the stacked and 90 % of the single "
+        "replicates have solved it, and stacked beats single in 80 % of pairs (95 % interval 50 to 70 %): better. "
+        "Against wide, the control, stacked beats wide in 80 % of pairs (95 % interval 50 to 70 %): better."
+    )
+
+
+def test_page_and_figure_show_every_run() -> None:
+    fresh = experiment({"single": 1e-5, "stacked": 2e-5, "wide": 3e-5})
+    page = answer.report(SWEEP, SWEEP[0.01], fresh, BEST, {"single": (0.1, 0.2)}, PARAMS)
+    assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
+    assert "| each model's best, fresh seeds | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
+    assert "single 10 % and 20 %" in page
+    panels = answer.figure(SWEEP, fresh, PAIRS).axes
+    assert [axes.get_title() for axes in panels] == PAIRS
+    assert [text.get_text() for text in panels[0].get_yticklabels()][-1] == "each model's best"
+    assert len(list(answer.sweep_rows(SWEEP, SWEEP[0.01], fresh, BEST))) == 5 * 3
+
+
+@pytest.mark.parametrize(("of_rows", "of_columns"), [(0.0, 0.0), (0.5, 0.0), (0.3, 0.3), (0.0, 0.8)])
+def test_variance_shares_are_those_that_the_values_were_made_of(of_rows: float, of_columns: float) -> None:
+    rng = np.random.default_rng(0)
+    values = (
+        np.sqrt(of_rows) * rng.standard_normal((400, 1))
+        + np.sqrt(of_columns) * rng.standard_normal((1, 400))
+        + np.sqrt(1 - of_rows - of_columns) * rng.standard_normal((400, 400))
+    )
+    assert variance_shares(values) == pytest.approx((of_rows, of_columns), abs=0.05)
+
+
+def test_shares_of_spread_line_up_replicates_over_data_sets() -> None:
+    weights_only = [
+        pd.DataFrame(
+            [("m", r, 0.0, 10.0**-r) for r in order], columns=["model", "replicate", "train_mse", "test_mse"]
+        )
+        for order in ([0, 1, 2], [2, 1, 0])
+    ]
+    assert shares_of_spread(weights_only) == {"m": (0.0, 1.0)}
+
+
+def test_an_experiments_reports_are_read_from_dvc(
+    project: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = run("dvc exp run --temp --name an-idea --set-param evaluate.solved_r2=0.5", project)
+    assert done.returncode == 0, done.stderr
+    monkeypatch.chdir(project)
+    found = read_experiment("an-idea")
+    assert found.metrics == json.loads((project / "reports/metrics.json").read_text()) | found.metrics
+    assert list(found.comparisons.index) == PAIRS
+    assert found.comparisons["epoch"].unique().tolist() == [4]
+    assert len(found.final) == 9
