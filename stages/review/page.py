@@ -12,6 +12,8 @@ import vl_convert
 from stages.review import charts, compare
 from stages.review.revisions import Revision
 
+# Not the newest Vega-Lite: 6.4 shows texts in the tooltips of nearest points as "undefined".
+VEGA_LITE = "6.1"
 VEGA = "window.vegaEmbed = vegaEmbed;"
 HERE = Path(__file__).parent
 
@@ -41,7 +43,7 @@ def page(revisions: Sequence[Revision]) -> str:
     return (HERE / "page.html").read_text(encoding="utf-8") % {
         "title": escape(compare.title(revisions)),
         "body": "\n".join(body),
-        "vega": vl_convert.javascript_bundle(VEGA),
+        "vega": vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE),
         "specs": script_json(specs),
     }
 
