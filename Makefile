@@ -1,4 +1,5 @@
-# `make` sets up .venv and runs the pipeline, `make test` the tests, `make lint` what .ci/run checks before them.
+# `make` sets up .venv and runs the pipeline, `make test` the tests, `make lint` what .ci/run checks before them,
+# `make bench` measures speed, `make study` repeats the study behind the README's answer.
 # Python 3.11 is the one these pins were tried with; another: make PYTHON=/path/to/python3.11
 
 PYTHON ?= python3
@@ -6,7 +7,7 @@ VENV := .venv
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test lint clean
+.PHONY: repro test bench study lint clean
 .DEFAULT_GOAL := repro
 
 repro: $(VENV)/run-time
@@ -15,6 +16,12 @@ repro: $(VENV)/run-time
 
 test: $(VENV)/tests
 	@pytest
+
+bench: $(VENV)/tests
+	@python -m tests.bench
+
+study: $(VENV)/run-time
+	@python -m stages.study
 
 lint: $(VENV)/tests
 	@ruff check .

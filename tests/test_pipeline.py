@@ -1,5 +1,6 @@
 """The whole pipeline, run by the real DVC on tiny params."""
 
+import io
 import json
 import re
 from pathlib import Path
@@ -172,6 +173,18 @@ def test_divergence_is_a_result(project: Path, run: Run) -> None:
     metrics = json.loads((project / "reports/metrics.json").read_text())
     assert metrics["stacked"]["diverged"] > 0
     assert "nan" not in (project / "reports/README.md").read_text()
+
+
+def test_pytorchs_engine_trains_the_same_networks(project: Path, run: Run) -> None:
+    exact = files(project, "data")
+    done = run("dvc exp run -S train.engine=torch", project)
+    assert done.returncode == 0, done.stderr
+    assert stages_run(done.stdout) == ["train@single", "train@stacked", "train@wide", "evaluate", "plot"]
+    for name in ("single", "stacked", "wide"):
+        path = f"data/losses/{name}.csv"
+        by_torch = pd.read_csv(project / path)
+        by_kernel = pd.read_csv(io.BytesIO(exact[path]))
+        assert by_torch["train_mse"].tolist() == pytest.approx(by_kernel["train_mse"].tolist(), rel=1e-4)
 
 
 def test_each_report_has_its_columns(finished_project: Path) -> None:

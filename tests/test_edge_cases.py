@@ -1,0 +1,50 @@
+"""The smallest and strangest params still give reports: null or a clear line, never nan and never a crash."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Run, make_project
+from tests.test_same_bytes import results
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"replicates": 1}, "One replicate decides nothing: no verdict on stacked vs single."),
+        ({"num_samples": 1, "test_samples": 1}, "3 replicates are too few to show anything."),
+        ({"seq_length": 1, "epochs": 1}, "After 1 epochs"),
+    ],
+    ids=["one replicate", "constant target", "one step"],
+)
+def test_reports_are_whole(changes: dict[str, int], sentence: str, run: Run, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    text = (folder / "params.yaml").read_text()
+    for key, value in changes.items():
+        text = re.sub(rf"\b{key}: \d+", f"{key}: {value}", text)
+    (folder / "params.yaml").write_text(text)
+    found = results(folder, run)
+    page = found["reports/README.md"].decode()
+    assert sentence in page
+    assert "nan" not in page
+    assert "None" not in page
+    metrics = json.loads(found["reports/metrics.json"], parse_constant=pytest.fail)
+    assert metrics["stacked_vs_single"]["test"]["verdict"] == "inconclusive"
+
+
+def test_a_pair_without_its_model_is_skipped_with_a_line(run: Run, tmp_path: Path) -> None:
+    folder = make_project(tmp_path)
+    text = (folder / "params.yaml").read_text()
+    (folder / "params.yaml").write_text(re.sub(r"  stacked:.*?(?=  wide:)", "", text, flags=re.DOTALL))
+    done = run(
+        "for s in generate 'train single' 'train wide' evaluate plot; do python -m stages.$s || exit; done",
+        folder,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (
+        "evaluate.compare: stacked vs single skipped: not both are in models of params.yaml\n" in done.stdout
+    )
+    page = (folder / "reports/README.md").read_text()
+    assert "No verdict: the primary question is stacked vs single" in page
