@@ -13,10 +13,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.pool import Pool
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -190,14 +191,18 @@ def _multiply_add(count, memory):  # type: ignore[no-untyped-def]
 
 
 def fma_peak() -> float:
-    """Operations a second of ten independent multiply-adds in registers, on all cores at once."""
-    count = 2_000_000
+    """Operations a second and core, of ten independent multiply-adds in registers, while all cores do them."""
+    count = 3_000_000
+
+    def cpu_seconds(memory: np.ndarray) -> float:
+        start = time.thread_time()
+        _multiply_add(count, memory)
+        return time.thread_time() - start
+
     memories = [np.full(2 * LANES, 0.5, np.float32) for _ in range(CORES)]
     _multiply_add(1, memories[0])
     with ThreadPoolExecutor(CORES) as pool:
-        start = time.perf_counter()
-        list(pool.map(partial(_multiply_add, count), memories))
-        return CORES * count * 10 * 2 * LANES / (time.perf_counter() - start)
+        return count * 10 * 2 * LANES / min(pool.map(cpu_seconds, memories))
 
 
 def bandwidth() -> float:
@@ -225,10 +230,12 @@ def compare(pool: Pool, size: Size) -> list[str]:
     took: dict[str, list[float]] = {name: [] for name in ways}
     reached = []
     for _ in range(ROUNDS):
-        peak = fma_peak()
+        peak, cpu = fma_peak(), time.process_time()
+        exact(size, epochs["exact"])
+        cpu = time.process_time() - cpu  # of all threads, and of no other process on this machine
+        reached.append(CORES * epochs["exact"] * size.operations() / cpu / peak)
         for name, train in ways.items():
             took[name].append(seconds(train, size, epochs[name]))
-        reached.append(size.operations() / took["exact"][-1] / peak)
     row = [f"{size.layers} x {size.hidden}", f"{1e3 * statistics.median(took['exact']):.2f}"]
     row += [
         f"{size.operations() / statistics.median(took['exact']) / 1e9:.0f}",
@@ -240,22 +247,19 @@ def compare(pool: Pool, size: Size) -> list[str]:
     return row
 
 
-def growth(label: str, runs: list[tuple[float, Callable[[], object]]]) -> str:
-    """Each run's time per unit of its amount, relative to the first's; the median of interleaved rounds."""
+def growth(label: str, runs: list[tuple[int, Callable[[], object]]], amounts: Sequence[int]) -> str:
+    """Each run's time per unit, relative to the first's; the median of interleaved rounds."""
     ratios: list[list[float]] = [[] for _ in runs]
     for _ in range(ROUNDS):
         times = []
-        for amount, run in runs:
+        for units, run in runs:
             start = time.perf_counter()
             run()
-            times.append((time.perf_counter() - start) / amount)
+            times.append((time.perf_counter() - start) / units)
         for ratio, each in zip(ratios, times, strict=True):
             ratio.append(each / times[0])
-    amounts = ", ".join(
-        f"{amount / runs[0][0]:g}x: {statistics.median(r):.2f}"
-        for (amount, _), r in zip(runs, ratios, strict=True)
-    )
-    return f"{label:28} {amounts}"
+    medians = [f"{amount}x: {statistics.median(r):.2f}" for amount, r in zip(amounts, ratios, strict=True)]
+    return f"{label:28} {', '.join(medians)}"
 
 
 def print_growth() -> None:
@@ -270,9 +274,10 @@ def print_growth() -> None:
         "samples (1,024, ...)": lambda n: lambda: exact(size._replace(samples=1024 * n), 50),
     }
     for label, run in by.items():
-        print(growth(label, [(n, run(n)) for n in amounts]))
+        print(growth(label, [(n, run(n)) for n in amounts], amounts))
+    # As many times the threads and the replicates take the same time.
     threads = [n for n in amounts if n <= CORES]
-    print(growth("threads (1, ...)", [(1 / n, partial(exact, size, 50, 2 * CORES, n)) for n in threads]))
+    print(growth("threads (1, ...)", [(1, partial(exact, size, 100, 2 * n, n)) for n in threads], threads))
 
 
 # -- what a process costs ---------------------------------------------------------------------------------------
@@ -287,9 +292,13 @@ print(time.perf_counter() - start)
 
 
 def peak_memory() -> None:
-    """Train 20 stacked replicates and print the process's peak in MB."""
+    """Train 20 stacked replicates and print the process's peak in KiB."""
     exact(Size(32, 2, samples=1000), 3, 20)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    status = Path("/proc/self/status")
+    if status.exists():  # Linux's rusage counts the process that started this one too
+        print(status.read_text().split("VmHWM:")[1].split()[0])
+    else:
+        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 def print_costs() -> None:
@@ -304,7 +313,7 @@ def print_costs() -> None:
             measure(COMPILE, cache),
             statistics.median(measure(COMPILE, cache) for _ in range(ROUNDS)),
         )
-        memory = measure("from tests.bench import peak_memory; peak_memory()", cache)
+        memory = measure("from tests.bench import peak_memory; peak_memory()", cache) / 1024
     print(f"\nCompile {cold:.1f} s; from the cache {warm:.2f} s, beside imports. Peak memory {memory:.0f} MB "
           f"with 20 replicates of 2 x 32 on {CORES} threads, PyTorch imported.")  # fmt: skip
 
@@ -313,12 +322,10 @@ def main() -> None:
     """Print it all."""
     kernel.check_platform()
     peak, moved, size = fma_peak(), bandwidth(), Size(32, 2)
-    print(
-        f"{CORES} cores; multiply-add peak {peak / CORES / 1e9:.0f} GFLOP/s a core; memory {moved / 1e9:.0f} GB/s."
-    )
+    print(f"{CORES} cores; multiply-add peak {peak / 1e9:.0f} GFLOP/s a core; memory {moved / 1e9:.0f} GB/s.")
     print(
         f"The limits of one replicate-epoch of 2 x 32 on all cores: {size.operations() / 1e9:.2f} GFLOP take "
-        f"{1e3 * size.operations() / peak:.2f} ms, {size.bytes() / 1e6:.0f} MB take "
+        f"{1e3 * size.operations() / peak / CORES:.2f} ms, {size.bytes() / 1e6:.0f} MB take "
         f"{1e3 * size.bytes() / moved:.2f} ms if no cache held them."
     )
     head = ["layers x hidden", "ms", "GFLOP/s", "of peak", "loop", "processes", "vmap", "JAX"]

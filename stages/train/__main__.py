@@ -10,8 +10,8 @@ from stages.params import Params, load_params
 from stages.streams import stream
 from stages.train.engines import check_training_fits, trainer
 from stages.train.initial import initial_weights
-from stages.train.replicate import TrainedReplicate, measured_epochs
-from stages.train.workers import OnProgress, train_all
+from stages.train.replicate import OnProgress, TrainedReplicate, measured_epochs
+from stages.train.workers import train_all
 
 
 def main() -> None:

@@ -4,31 +4,16 @@ The arithmetic is in passes.py; here weights and samples are laid out for it and
 again.
 """
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
 
+from stages.files import Weights
 from stages.train.passes import BLOCK, GRADIENT_COLUMNS, GRADIENT_ROWS, PAD, ROWS, STEPS, run
+from stages.train.replicate import OnProgress, TrainedReplicate, ignore, measured_epochs
 from stages.train.vector import LANES
-
-Weights = dict[str, np.ndarray]
-
-
-class TrainedReplicate(NamedTuple):
-    """What training one replicate gives; entry e of a loss belongs to the weights after e epochs."""
-
-    weights: Weights  # as passed in, trained
-    train_mse: np.ndarray  # (epochs + 1,) float32
-    test_mse: np.ndarray  # (epochs + 1,) float32, nan where not evaluated
 
 
 class UnsupportedPlatformError(RuntimeError):
     """Numba cannot compile the exact trainer here, or what it compiles is wrong; the message is one line."""
-
-
-def ignore(epochs: int, mse: float) -> None:
-    """Report no progress."""
 
 
 def train_replicate(
@@ -45,21 +30,24 @@ def train_replicate(
     clip_norm: float | None,
     eval_every: int,
     rng: np.random.Generator,
-    on_progress: Callable[[int, float], None] = ignore,
+    on_progress: OnProgress = ignore,
 ) -> TrainedReplicate:
     """Train one replicate with Adam on the mean squared error; releases the GIL while it computes.
 
     Args:
-        weights: float32, with the names, order and shapes of the PyTorch module's state_dict; not changed.
-        x_train: (N, T, D) float32. y_train: (N, 1) float32. x_test: (M, T, D) float32. y_test: (M, 1)
-        float32. nonlinearity: "tanh" or "relu". epochs: passes over the training set, each one step of Adam,
-        or one a mini-batch. lr: Adam's step size; its betas are 0.9 and 0.999 and its epsilon is 1e-8.
-        batch_size: samples a mini-batch; None for the whole training set. clip_norm: the norm that the
-        gradient of all weights together is cut to; None to leave it. eval_every: test_mse is computed at the
-        epochs that this divides, and at the last. rng: with mini-batches, draws one permutation of the N
-        samples an epoch. on_progress: called 20 times a run and at least every 100 epochs with the epochs
-        done since the last call
-            and the training loss.
+        weights: float32, by the names and in the shapes of the PyTorch module's state_dict; not changed.
+        x_train: sequences to train on, (N, T, D) float32.
+        y_train: their targets, (N, 1) float32.
+        x_test: sequences to measure the test MSE on, (M, T, D) float32.
+        y_test: their targets, (M, 1) float32.
+        nonlinearity: "tanh" or "relu".
+        epochs: passes over the training set, each one step of Adam, or one a mini-batch.
+        lr: Adam's step size; its betas are 0.9 and 0.999 and its epsilon is 1e-8.
+        batch_size: samples a mini-batch; None for the whole training set.
+        clip_norm: the norm that the gradient of all weights together is cut to; None to leave it.
+        eval_every: test_mse is computed at the epochs that this divides, and at the last.
+        rng: with mini-batches, draws one permutation of the N samples an epoch.
+        on_progress: called 20 times a run and at least every 100 epochs.
 
     Returns:
         The trained weights and the losses. Training that diverges gives inf and nan, as IEEE 754 has them.
@@ -73,6 +61,7 @@ def train_replicate(
     replicate.put(0, x_train, y_train)
     replicate.put(test, x_test, y_test)
 
+    measured = measured_epochs(epochs, eval_every)
     train_mse = np.full(epochs + 1, np.nan, np.float32)
     test_mse = train_mse.copy()
 
@@ -81,7 +70,7 @@ def train_replicate(
         passes: list[tuple[int, int, bool]] = []
         into: list[tuple[np.ndarray, int]] = []
         for epoch in range(first, last):
-            if epoch % eval_every == 0 or epoch == epochs:
+            if measured[epoch]:
                 passes.append((test, M, False))
                 into.append((test_mse, epoch))
             passes.append((0, N, batch_size is None and epoch < epochs))

@@ -3,8 +3,6 @@
 Its bits hold for one kind of CPU only: PyTorch picks its arithmetic by what the CPU offers.
 """
 
-from collections.abc import Callable
-
 import numpy as np
 import torch
 from torch import nn
@@ -12,7 +10,7 @@ from torch import nn
 from stages import models
 from stages.errors import InputError
 from stages.files import Weights
-from stages.train.replicate import TrainedReplicate, measured_epochs
+from stages.train.replicate import OnProgress, TrainedReplicate, ignore, measured_epochs
 
 
 def train_replicate(
@@ -29,7 +27,7 @@ def train_replicate(
     clip_norm: float | None,
     eval_every: int,
     rng: np.random.Generator,
-    on_progress: Callable[[int, float], None],
+    on_progress: OnProgress = ignore,
     device: str = "cpu",
 ) -> TrainedReplicate:
     """Train one replicate from `weights` with Adam on the mean squared error.
@@ -47,7 +45,7 @@ def train_replicate(
         clip_norm: largest global norm of a gradient; None for no limit.
         eval_every: epochs between two measurements of the test MSE.
         rng: draws one permutation of the training data an epoch, where there are mini-batches.
-        on_progress: called after each epoch with the epochs done since the last call and the training MSE.
+        on_progress: called after each epoch.
         device: where PyTorch computes, "cpu" or "cuda".
 
     """

@@ -1,10 +1,14 @@
 """What training one replicate gives, whichever engine does it."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
 from stages.files import Weights
+
+# Called with the epochs done since the last call and the training MSE.
+OnProgress: TypeAlias = Callable[[int, float], None]
 
 
 class TrainedReplicate(NamedTuple):
@@ -16,6 +20,10 @@ class TrainedReplicate(NamedTuple):
     weights: Weights
     train_mse: np.ndarray
     test_mse: np.ndarray
+
+
+def ignore(epochs: int, train_mse: float) -> None:
+    """Report no progress."""
 
 
 def measured_epochs(epochs: int, eval_every: int) -> np.ndarray:

@@ -4,15 +4,11 @@ import os
 import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeAlias
 
 from tqdm import tqdm
 
 from stages.errors import InputError
-from stages.train.replicate import TrainedReplicate
-
-# Called with the epochs done since the last call and the training MSE.
-OnProgress: TypeAlias = Callable[[int, float], None]
+from stages.train.replicate import OnProgress, TrainedReplicate
 
 
 def available_threads() -> int:

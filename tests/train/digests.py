@@ -10,7 +10,8 @@ import numpy as np
 from numba import njit
 
 from stages.train.activations import relu, relu_backward, tanh, tanh_backward
-from stages.train.kernel import TrainedReplicate, one_nan, predict, train_replicate
+from stages.train.kernel import one_nan, predict, train_replicate
+from stages.train.replicate import TrainedReplicate
 from stages.train.vector import LANES, load, store
 
 # Sizes that fill no tile, block or batch, and some that do; small, since without FMA it is 60 times slower.

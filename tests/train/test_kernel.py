@@ -382,20 +382,23 @@ def test_what_is_not_read_cannot_leak() -> None:
             assert np.array_equal(np.isnan(prediction[17]), [math.isnan(theirs)])
 
 
-def test_clipping_a_nan_gradient_gives_nan() -> None:
-    x, y = mean_task(10, 2, 1)
-    y[3] = np.nan
-    options: dict[str, Any] = {
-        "nonlinearity": "tanh",
-        "epochs": 1,
-        "lr": 0.01,
-        "batch_size": None,
-        "eval_every": 1,
-    }
-    run = kernel.train_replicate(
-        initial_weights(3, 1, 1), x, y, x, y, **options, clip_norm=1.0, rng=np.random.default_rng(0)
-    )
-    assert all(np.isnan(w).all() for w in run.weights.values())
+def test_clipping_by_a_nan_norm_makes_every_weight_nan() -> None:
+    """An infinite input to a unit that is off: 0 * inf is nan, in one gradient; its norm is of all of them."""
+    weights = {name: np.abs(w) for name, w in initial_weights(1, 1, 1).items()}
+    weights["rnn.weight_ih_l0"] *= -1
+    x, y = np.full((3, 1, 1), np.inf, np.float32), np.ones((3, 1), np.float32)
+    options: dict[str, Any] = {"epochs": 1, "lr": 0.01, "batch_size": None, "eval_every": 1}
+    for clip_norm in (None, 1.0):
+        run = kernel.train_replicate(
+            weights,
+            *(x, y, x, y),
+            nonlinearity="relu",
+            clip_norm=clip_norm,
+            rng=np.random.default_rng(0),
+            **options,
+        )
+        assert np.isnan(run.weights["rnn.weight_ih_l0"]).all()
+        assert np.isnan(run.weights["linear.bias"]).all() == (clip_norm is not None)
 
 
 # -- memory and platform --

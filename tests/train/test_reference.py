@@ -27,7 +27,6 @@ def train(num_layers: int, data: Dataset = DATA, **changes: object) -> tuple[dic
         "clip_norm": None,
         "eval_every": 10,
         "rng": stream(1, "batches", "any"),
-        "on_progress": lambda epochs, mse: None,
     }
     return start, reference.train_replicate(start, *data, **(arguments | changes))
 

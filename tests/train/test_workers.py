@@ -7,7 +7,7 @@ import pytest
 
 from stages.errors import InputError
 from stages.train import workers
-from stages.train.replicate import TrainedReplicate, measured_epochs
+from stages.train.replicate import OnProgress, TrainedReplicate, measured_epochs
 
 
 def replicate_of(number: int) -> TrainedReplicate:
@@ -18,7 +18,7 @@ def replicate_of(number: int) -> TrainedReplicate:
 def test_results_are_in_order_whatever_finishes_first(threads: int) -> None:
     last_started = threading.Event()
 
-    def train_one(replicate: int, on_progress: workers.OnProgress) -> TrainedReplicate:
+    def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
         on_progress(1, 0.5)
         if replicate == 1:
             last_started.set()
@@ -33,7 +33,7 @@ def test_results_are_in_order_whatever_finishes_first(threads: int) -> None:
 def test_a_failure_stops_the_replicates_still_to_come() -> None:
     started = []
 
-    def train_one(replicate: int, on_progress: workers.OnProgress) -> TrainedReplicate:
+    def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
         started.append(replicate)
         raise ZeroDivisionError
 

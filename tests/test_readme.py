@@ -1,0 +1,42 @@
+"""README.md quotes the reports as they stand, and names only what is there."""
+
+import re
+
+from tests.conftest import TOP
+
+README = (TOP / "README.md").read_text()
+
+
+def words(text: str) -> str:
+    """Return `text` on one line, without quotation marks of Markdown."""
+    return " ".join(text.replace("\n> ", "\n").split())
+
+
+def verdict_of(report: str) -> str:
+    """Return the paragraph under the title of a report."""
+    return (TOP / report).read_text().split("\n\n")[1]
+
+
+def test_quotes_the_verdict_of_the_default_run_and_of_the_study() -> None:
+    for report in ("reports/README.md", "reports/study/README.md"):
+        assert verdict_of(report) in words(README), f"README.md does not quote {report} as it is"
+
+
+def test_every_relative_link_and_image_is_there() -> None:
+    links = re.findall(r"\]\(([^)#]+)\)", README)
+    missing = [link for link in links if "://" not in link and not (TOP / link).exists()]
+    assert len(links) > 5
+    assert missing == []
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z]+):", (TOP / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:\$ |`)make ([a-z]+)", README))
+    assert {"test", "bench", "study"} <= named
+    assert named <= targets
+
+
+def test_every_module_that_is_run_exists() -> None:
+    for module in re.findall(r"python -m ((?:stages|tests)[\w.]*)", README):
+        path = TOP / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
