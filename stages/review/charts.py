@@ -120,7 +120,7 @@ def thin(losses: pd.DataFrame) -> pd.DataFrame:
     # The rows where the count of points passed goes up by one.
     passed = np.floor(place * (POINTS - 1) / np.maximum(size - 1, 1))
     before = np.floor((place - 1) * (POINTS - 1) / np.maximum(size - 1, 1))
-    return losses[(passed > before) | (place == size - 1)]
+    return losses[passed > before]
 
 
 def _curves(
