@@ -5,6 +5,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+OUTCOME := stacked_vs_single.test.p
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
@@ -21,11 +22,10 @@ test: $(VENV)/tests
 prove: $(VENV)/run-time
 	@python -m stages.prove
 
-# What changed and what came out, in 120 columns: DVC has no setting for its table's columns.
-PRIMARY := stacked_vs_single\.test\.(p|verdict)$$
+# What changed and what came out, best first: DVC has no setting for the columns, and all of them fill ten screens.
 experiments: $(VENV)/run-time
-	@dvc exp show --no-pager --hide-workspace --only-changed \
-		--drop '(?!Exp|(data|models|train|evaluate)\.|$(PRIMARY))' --keep '$(PRIMARY)'
+	@dvc exp show --no-pager --hide-workspace --only-changed --sort-by $(OUTCOME) --sort-order desc \
+		--drop '(?!Exp|(data|models|train|evaluate)\.|$(OUTCOME)$$)' --keep '$(OUTCOME)$$'
 
 bench: $(VENV)/tests
 	@python -m tests.bench

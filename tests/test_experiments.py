@@ -1,12 +1,13 @@
 """What DVC's users do with more than one run: a queue of experiments, and sharing through a remote."""
 
+import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from stages.train.compiled import ContentLocator
-from tests.conftest import Run
+from tests.conftest import TOP, Run
 from tests.test_pipeline import files, stages_run
 
 
@@ -41,9 +42,23 @@ def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> Non
     for layers in ("1", "3"):
         for lr in ("0.003", "0.03"):
             assert f": models.stacked.num_layers={layers}, models.stacked.lr={lr};" in review.stdout
+
     # The temporary folders are not the workspace, and use what was compiled there.
     assert run("git status --porcelain", project).stdout == ""
     assert {path: path.stat().st_mtime_ns for path in compiled.iterdir()} == before
+
+    shutil.copy(TOP / "Makefile", project)
+    table = run("make -o .venv/run-time experiments", project, COLUMNS="120").stdout
+    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= 120
+    header, *rows = (line for line in table.splitlines() if rule * 9 not in line)
+    assert sorted(header.split()) == [
+        "Experiment",
+        "models.stacked.lr",
+        "models.stacked.num_layers",
+        "stacked_vs_single.test.p",
+    ]
+    assert [name for name in names if sum(f"[{name}]" in row for row in rows) == 1] == names
 
 
 def test_a_second_clone_pulls_and_finds_everything_up_to_date(
