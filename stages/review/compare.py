@@ -99,7 +99,7 @@ def outcomes(revisions: Sequence[Revision]) -> Table:
         for at, words in epochs(revisions, model):
             for measure, name, text in (("test.iqm", "test MSE", number), ("solved", "solved", percent)):
                 key = f"{model}.{at}{measure}"
-                rows.append([f"{model}, {name}{words}", *(_cells(revisions, key, text))])
+                rows.append([f"{model} {name}{words}", *(_cells(revisions, key, text))])
     return Table(["model", *headings(revisions)], rows)
 
 

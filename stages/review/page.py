@@ -25,7 +25,7 @@ def page(revisions: Sequence[Revision]) -> str:
     specs = {f"losses-{model}": spec for model, spec in curves.items()}
     body = [
         f"<h1>{escape(compare.title(revisions))}</h1>",
-        *(f"<p>{escape(line)}</p>" for line in compare.summary(revisions)),
+        f"<ul>{''.join(f'<li>{escape(line)}</li>' for line in compare.summary(revisions))}</ul>",
         legend([revision.name for revision in revisions]),
     ]
     if " vs " in pair:

@@ -66,7 +66,7 @@ def read_revision(name: str) -> Revision:
     except RevError:
         raise InputError(
             f"{name}: no such branch, tag, commit or finished experiment; "
-            "`git branch --all` and `dvc exp list --all` show them"
+            "`git branch -a` and `dvc exp list -A` show them"
         ) from None
     except FileNotFoundError:
         if files.exists(path):

@@ -58,10 +58,10 @@ def test_outcomes_have_intervals_where_known_and_marks_against_the_first(revise:
     table = compare.outcomes([revise(), revise("idea", metrics=better)])
     rows = {name: cells for name, *cells in table.rows}
     assert table.header == ["model", "main", "idea"]
-    assert rows["single, test MSE"] == ["0.002 (0.001 to 0.003)", f"1e-05 (5e-06 to 2e-05) {DOWN}"]
-    assert rows["single, solved"] == ["25 % (10 to 40 %)"] * 2
-    assert rows["single, test MSE after 100 epochs"] == ["0.004"] * 2
-    assert rows["stacked, test MSE"] == ["—", "—"]
+    assert rows["single test MSE"] == ["0.002 (0.001 to 0.003)", f"1e-05 (5e-06 to 2e-05) {DOWN}"]
+    assert rows["single solved"] == ["25 % (10 to 40 %)"] * 2
+    assert rows["single test MSE after 100 epochs"] == ["0.004"] * 2
+    assert rows["stacked test MSE"] == ["—", "—"]
 
 
 def test_of_many_revisions_the_last_epoch_alone_with_a_row_each(revise: Revise) -> None:
@@ -100,7 +100,7 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     )
     assert compare.summary([revise(), idea, revise("twin"), revise("seed", params={"train.seed": 1})]) == [
         f"idea: train.lr=1.0; stacked vs single: better, was inconclusive; "
-        f"moved beyond its interval: single, solved {DOWN}",
+        f"moved beyond its interval: single solved {DOWN}",
         "twin: the same params, metrics, loss curves and figures",
         "seed: train.seed=1; stacked vs single: inconclusive, as before; no metric moved beyond its interval",
     ]

@@ -88,7 +88,7 @@ def test_what_cannot_be_read_is_said_in_a_line_each_and_the_rest_compared(
     assert code == 0
     assert err.splitlines() == [
         "nope: no such branch, tag, commit or finished experiment; "
-        "`git branch --all` and `dvc exp list --all` show them",
+        "`git branch -a` and `dvc exp list -A` show them",
         "bare: holds no pipeline, no dvc.yaml with params.yaml; name another revision",
         "unrun: has no reports/metrics.json; run the pipeline there and commit its reports",
         "broken: reports/metrics.json is damaged (Expecting property name enclosed in double quotes: "
