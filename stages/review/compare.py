@@ -116,7 +116,12 @@ def verdicts(revisions: Sequence[Revision]) -> Table:
 
 
 def figures(revisions: Sequence[Revision]) -> tuple[list[str], list[str]]:
-    """Return the paths of the figures that differ between revisions, and of those that do not."""
+    """Return the paths of the figures that differ between two revisions, and of those that do not.
+
+    Of more than two none: side by side they would be too small to read.
+    """
+    if len(revisions) > 2:
+        return [], []
     paths = _union(revision.figures for revision in revisions)
     same = [path for path in paths if len({revision.figures.get(path) for revision in revisions}) == 1]
     return [path for path in paths if path not in same], same

@@ -53,7 +53,7 @@ def figures(revisions: Sequence[Revision], image_folder: str | None) -> str:
         parts.append("\n".join([_row(map(plain, headings)), _row("---" for _ in headings), *rows]))
     if same:
         parts.append(f"The same in all: {', '.join(map(compare.caption, same))}.")
-    return "\n\n".join(parts) or "None."
+    return "\n\n".join(parts) or "Name two revisions to see their figures side by side."
 
 
 def image(revision: Revision, path: str, image_folder: str | None) -> str:

@@ -78,7 +78,7 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def figures(revisions: Sequence[Revision]) -> str:
     """Return the figures that differ, the revisions side by side, the images within the page."""
     differ, same = compare.figures(revisions)
-    parts = ["<h2>Figures</h2>"]
+    parts = ["<h2>Figures</h2>"] if differ or same else []
     for path in differ:
         images = "".join(
             f"<figure><figcaption>{escape(heading)}</figcaption>{image(revision, path)}</figure>"

@@ -125,6 +125,7 @@ def test_figures_are_told_apart_by_their_bytes(revise: Revise) -> None:
     base = revise(figures={"a.png": b"1", "b.png": b"2"})
     after = revise(figures={"a.png": b"1", "b.png": b"3", "c.png": b"4"})
     assert compare.figures([base, after]) == (["b.png", "c.png"], ["a.png"])
+    assert compare.figures([base, after, after]) == ([], [])
 
 
 def test_headings_show_the_commit_unless_it_is_the_name(revise: Revise) -> None:
