@@ -23,16 +23,16 @@ def main() -> None:
     params = load_params()
     sweep = {lr: experiment(settings.sweep_name(lr), settings.sweep(lr)) for lr in settings.LRS}
     best = answer.best_steps(sweep, list(params.models))
-    original = experiment("study-original", settings.original())
+    original = sweep[settings.ORIGINAL_LR]
     fresh = experiment("study-best", settings.fresh(best))
     others = [experiment(settings.data_name(seed), settings.data(seed)) for seed in settings.DATA_SEEDS]
 
     shares = data_sets.shares_of_spread([one.final for one in others])
-    write_csv(FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, original, fresh, best))
+    write_csv(FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
     with style.context(["default", figures.RC]), replacing(FOLDER / "answer.png") as partial:
         figure = answer.figure(sweep, fresh, params.evaluate.compare)
         figure.savefig(partial, format="png", metadata={"Software": None})
-    write_text(FOLDER / "README.md", answer.report(sweep, original, fresh, best, shares, params))
+    write_text(FOLDER / "README.md", answer.report(sweep, fresh, best, shares, params))
     print(answer.sentences(original, fresh, best, params))
 
 

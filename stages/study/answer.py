@@ -9,7 +9,7 @@ from stages.params import Params
 from stages.plot.figures import DOTS, NEUTRAL
 from stages.plot.report import number
 from stages.study.experiments import Experiment
-from stages.study.settings import FRESH_SEED, LRS, REPLICATES, SELECTION_SEED
+from stages.study.settings import FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 
 SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
@@ -31,11 +31,11 @@ def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict
 
 
 def sweep_rows(
-    sweep: Mapping[float, Experiment], original: Experiment, fresh: Experiment, best: Mapping[str, float]
+    sweep: Mapping[float, Experiment], fresh: Experiment, best: Mapping[str, float]
 ) -> Iterator[tuple]:
     """Yield the rows of SWEEP: a model in a run."""
     runs = [(f"lr {lr}, selection seeds", one, dict.fromkeys(best, lr)) for lr, one in sweep.items()]
-    runs += [("original", original, dict.fromkeys(best, 0.01)), ("best, fresh seeds", fresh, dict(best))]
+    runs.append(("best, fresh seeds", fresh, dict(best)))
     for title, one, lrs in runs:
         for name, lr in lrs.items():
             model = one.metrics[name]
@@ -92,7 +92,6 @@ def figure(sweep: Mapping[float, Experiment], fresh: Experiment, pairs: Sequence
 
 def report(
     sweep: Mapping[float, Experiment],
-    original: Experiment,
     fresh: Experiment,
     best: Mapping[str, float],
     shares: Mapping[str, tuple[float, float]],
@@ -103,7 +102,7 @@ def report(
     lines = [
         "# The study",
         "",
-        sentences(original, fresh, best, params),
+        sentences(sweep[ORIGINAL_LR], fresh, best, params),
         "",
         "![Probability that stacked beats single, and wide, at each step size](answer.png)",
         "",
@@ -118,11 +117,7 @@ def report(
         f"| --- | {' | '.join('---:' for _ in names)} |",
     ]
     runs = [(f"step size {lr:g}", one) for lr, one in sweep.items()]
-    for title, one in [
-        *runs,
-        ("original, default seeds", original),
-        ("each model's best, fresh seeds", fresh),
-    ]:
+    for title, one in [*runs, ("each model's best, fresh seeds", fresh)]:
         cells = (
             f"{number(one.metrics[name]['test']['iqm'])}, {_percent(one.metrics[name]['solved'])}"
             for name in names

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 LRS = (0.0003, 0.001, 0.003, 0.01)
+ORIGINAL_LR = 0.01  # the step size of the original experiment, and of the default run
 REPLICATES = 100
 SELECTION_SEED, FRESH_SEED = 1, 2  # of the initial weights; 0 is the default run's
 DATA_SEEDS = range(1, 11)
@@ -16,11 +17,6 @@ def sweep_name(lr: float) -> str:
 def sweep(lr: float) -> list[str]:
     """Return the changes that a model's best step size is chosen by."""
     return [f"train.replicates={REPLICATES}", f"train.seed={SELECTION_SEED}", f"train.lr={lr}"]
-
-
-def original() -> list[str]:
-    """Return the changes of the default run with more replicates."""
-    return [f"train.replicates={REPLICATES}"]
 
 
 def fresh(best: Mapping[str, float]) -> list[str]:

@@ -77,14 +77,14 @@ def test_the_answer_is_three_sentences_from_the_numbers() -> None:
 
 def test_page_and_figure_show_every_run() -> None:
     fresh = experiment({"single": 1e-5, "stacked": 2e-5, "wide": 3e-5})
-    page = answer.report(SWEEP, SWEEP[0.01], fresh, BEST, {"single": (0.1, 0.2)}, PARAMS)
+    page = answer.report(SWEEP, fresh, BEST, {"single": (0.1, 0.2)}, PARAMS)
     assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
     assert "| each model's best, fresh seeds | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
     assert "single 10 % and 20 %" in page
     panels = answer.figure(SWEEP, fresh, PAIRS).axes
     assert [axes.get_title() for axes in panels] == PAIRS
     assert [text.get_text() for text in panels[0].get_yticklabels()][-1] == "each model's best"
-    assert len(list(answer.sweep_rows(SWEEP, SWEEP[0.01], fresh, BEST))) == 5 * 3
+    assert len(list(answer.sweep_rows(SWEEP, fresh, BEST))) == 4 * 3
 
 
 @pytest.mark.parametrize(("of_rows", "of_columns"), [(0.0, 0.0), (0.5, 0.0), (0.3, 0.3), (0.0, 0.8)])

@@ -113,3 +113,11 @@ def test_relu_backward_is_that_of_pytorch() -> None:
 def test_the_polynomial_is_minimax() -> None:
     source = [0.49999997, 0.16666543, 0.0416672, 0.0083665205, 0.0013882521]
     assert np.abs(error(source)).max() < 1.4 * np.abs(error(fit(4))).max()
+
+
+def test_gradients_lose_their_dust_and_nothing_else() -> None:
+    kept = np.array([2.0**-100, -(2.0**-100), 1e-20, -3, np.inf, -np.inf, np.nan], np.float32)
+    dust = np.array([2.0**-101, -(2.0**-101), 1e-37, 1e-45, 0], np.float32)
+    for value in (kept, dust):
+        passed = apply(_relu_backward, np.ones_like(value), value)
+        np.testing.assert_array_equal(passed, value if value is kept else np.zeros_like(dust))
