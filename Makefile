@@ -1,13 +1,15 @@
 # `make` sets up .venv and runs the pipeline, `make test` the tests, `make lint` what .ci/run checks before them,
 # `make bench` measures speed, `make study` repeats the study behind the README's answer.
+# `make prove` shows whether the committed results are what the committed code makes, `make experiments` what was tried.
 # Python 3.11 is the one these pins were tried with; another: make PYTHON=/path/to/python3.11
 
 PYTHON ?= python3
 VENV := .venv
+OUTCOME := stacked_vs_single.test.p
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test bench study lint clean
+.PHONY: repro test prove experiments bench study lint clean
 .DEFAULT_GOAL := repro
 
 repro: $(VENV)/run-time
@@ -16,6 +18,14 @@ repro: $(VENV)/run-time
 
 test: $(VENV)/tests
 	@pytest
+
+prove: $(VENV)/run-time
+	@python -m stages.prove
+
+# What changed and what came out, best first: DVC has no setting for the columns, and all of them fill ten screens.
+experiments: $(VENV)/run-time
+	@dvc exp show --no-pager --hide-workspace --only-changed --sort-by $(OUTCOME) --sort-order desc \
+		--drop '(?!Exp|(data|models|train|evaluate)\.|$(OUTCOME)$$)' --keep '$(OUTCOME)$$'
 
 bench: $(VENV)/tests
 	@python -m tests.bench

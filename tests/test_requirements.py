@@ -50,7 +50,7 @@ def test_torch_is_pinned_as_promised() -> None:
 def test_the_stages_import_nothing_beyond_the_pins() -> None:
     code = (
         "import sys, stages.generate.__main__, stages.train.__main__, stages.evaluate.__main__, "
-        "stages.plot.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
+        "stages.plot.__main__, stages.review.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
     )
     imported = subprocess.run(
         [sys.executable, "-c", code], cwd=TOP, check=True, capture_output=True, text=True

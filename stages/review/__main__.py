@@ -1,0 +1,52 @@
+"""`python -m stages.review [REV ...] [--html FILE]`: compare the workspace, commits and experiments."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from stages.errors import InputError, run
+from stages.files import write_text
+from stages.review.markdown import markdown
+from stages.review.page import page
+from stages.review.revisions import WORKSPACE, base_branch, image_folder, read_revision
+
+
+def main() -> None:
+    """Print the review as Markdown; with --html, write it as a page too."""
+    arguments = parser().parse_args()
+    names = arguments.revisions or [base_branch()]
+    if len(names) == 1:
+        names.append(WORKSPACE)
+    revisions = []
+    for name in dict.fromkeys(names):
+        try:
+            revisions.append(read_revision(name))
+        except InputError as error:
+            print(error, file=sys.stderr)
+    if len(revisions) < 2:
+        raise InputError("nothing to compare: it takes two revisions that can be read")
+    print(markdown(revisions, image_folder()), end="")
+    if arguments.html:
+        write_text(arguments.html, page(revisions))
+        print(f"{arguments.html}: open it in a browser, no network needed", file=sys.stderr)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return what the command line may hold."""
+    parser = argparse.ArgumentParser(
+        prog="python -m stages.review",
+        description="Compare params, metrics, verdicts and figures. Prints Markdown.",
+    )
+    parser.add_argument(
+        "revisions",
+        nargs="*",
+        metavar="REV",
+        help="a branch, tag, commit, experiment or 'workspace'; the first is what the others are compared "
+        "with. One alone is compared with the workspace; none: where this branch left the base branch",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with interactive charts too")
+    return parser
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,130 @@
+"""Revisions to compare: made up for the pure functions, a tiny project with an experiment for the rest."""
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from stages import errors
+from stages.review.__main__ import main
+from stages.review.revisions import Revision
+from tests.conftest import Run
+
+Revise = Callable[..., Revision]
+Review = Callable[..., tuple[int, str, str]]
+
+PARAMS: dict[str, Any] = {
+    "models.single.num_layers": 1,
+    "models.single.lr": None,
+    "models.stacked.num_layers": 2,
+    "train.lr": 0.01,
+    "evaluate.compare": ["stacked vs single"],
+    "evaluate.primary": "stacked vs single",
+}
+METRICS: dict[str, Any] = {
+    "single.test.iqm": 0.002,
+    "single.test.iqm_low": 0.001,
+    "single.test.iqm_high": 0.003,
+    "single.solved": 0.25,
+    "single.solved_low": 0.1,
+    "single.solved_high": 0.4,
+    "single.epoch_100.test.iqm": 0.004,
+    "stacked_vs_single.test.p": 0.345,
+    "stacked_vs_single.test.p_low": 0.193388,
+    "stacked_vs_single.test.p_high": 0.536427,
+    "stacked_vs_single.test.level": 0.95,
+    "stacked_vs_single.test.verdict": "inconclusive",
+}
+LOSSES = pd.DataFrame(
+    {
+        "model": ["single"] * 3 + ["stacked"] * 3,
+        "epoch": [0, 1, 2] * 2,
+        "median": [0.1, 0.05, 0.02, 0.2, 0.06, 0.01],
+        "q25": [0.09, 0.04, 0.01, 0.1, 0.05, 0.005],
+        "q75": [0.2, 0.06, 0.03, 0.3, 0.07, 0.02],
+    }
+)
+
+
+@pytest.fixture(scope="session")
+def revise() -> Revise:
+    """Return a function that makes a revision of two models; what it is given replaces what is here."""
+
+    def make(
+        name: str = "main",
+        params: dict[str, Any] | None = None,
+        metrics: dict[str, Any] | None = None,
+        losses: pd.DataFrame = LOSSES,
+        figures: dict[str, bytes] | None = None,
+        commit: str | None = None,
+    ) -> Revision:
+        return Revision(
+            name=name,
+            commit=commit,
+            params=PARAMS | (params or {}),
+            metrics=METRICS | (metrics or {}),
+            losses=losses,
+            figures={"reports/figures/losses.png": b"png"} if figures is None else figures,
+        )
+
+    return make
+
+
+@pytest.fixture
+def review(
+    tmp_path_factory: pytest.TempPathFactory,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Review:
+    """Return a function that calls the command in a folder, and gives its exit code, stdout and stderr."""
+    for name in ("GITHUB_BASE_REF", "GITHUB_REPOSITORY"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("GLOBAL_CONFIG_DIR", "SYSTEM_CONFIG_DIR", "SITE_CACHE_DIR"):
+        monkeypatch.setenv(f"DVC_{name}", str(tmp_path_factory.getbasetemp()))
+
+    def call(folder: Path, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr("sys.argv", ["stages.review", *arguments])
+        code = 0
+        try:
+            errors.run(main)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture(scope="session")
+def compared(finished_project: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a project with an experiment `idea` and the branches that cannot be compared; do not change it.
+
+    `bare` has no pipeline, `unrun` no reports, `broken` damaged metrics, and the losses of `uncached` are
+    neither in git nor in the cache.
+    """
+    folder = Path(shutil.copytree(finished_project, tmp_path_factory.mktemp("compared") / "p", symlinks=True))
+    idea = "dvc exp run --temp --name idea -S evaluate.solved_r2=0.8 -S models.stacked.num_layers=3"
+    assert run(f"git branch --move --force main && {idea}", folder).returncode == 0
+    for script in (
+        "git checkout --quiet --orphan bare && git rm --quiet -rf . && git commit --quiet --allow-empty -m Bare",
+        "git checkout --quiet -b unrun main && git rm --quiet -r reports && git commit --quiet -m Unrun",
+        "git checkout --quiet -b broken main && echo { > reports/metrics.json && git commit --quiet -am Broken",
+    ):
+        done = run(script, folder)
+        assert done.returncode == 0, done.stderr
+    assert run("git checkout --quiet -b uncached main", folder).returncode == 0
+    pipeline = (folder / "dvc.yaml").read_text()
+    (folder / "dvc.yaml").write_text(
+        re.sub(r"(- reports/losses\.csv):\n +cache: false", r"\1", pipeline, count=1)
+    )
+    done = run(
+        "git rm --quiet --cached reports/losses.csv && git commit --quiet -am Uncached "
+        "&& rm reports/losses.csv && git checkout --quiet main",
+        folder,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder

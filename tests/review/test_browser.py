@@ -1,0 +1,155 @@
+"""Both pages in a real browser: the review's with the network off, DVC's own with its scripts from here."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import vl_convert
+from playwright.sync_api import Browser, Page, Route, sync_playwright
+
+from stages.review.page import VEGA
+from tests.conftest import Run
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
+NUMBER = r"\d\S*"
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="no chromium, chromium-browser or google-chrome on PATH"),
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def review_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("review") / "review.html"
+    done = run(f"python -m stages.review main idea --html {path}", compared)
+    assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def dvc_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plots")
+    done = run(f"dvc plots diff main idea --out {folder}", compared)
+    assert done.returncode == 0, done.stderr
+    return folder / "index.html"
+
+
+@pytest.fixture
+def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
+    """Return a page of the size that the test's parameter names; its errors and requests fail the test."""
+    width, height = SIZES[request.param]
+    context = browser.new_context(viewport={"width": width, "height": height}, offline=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("requestfailed", lambda request: complaints.append(request.url))
+    yield page
+    context.close()
+    assert complaints == []
+
+
+def hover(page: Page, mark: str) -> str:
+    """Move the mouse to the middle of the first such mark, and return the tooltip's text."""
+    page.locator(mark).first.scroll_into_view_if_needed()
+    box = page.locator(mark).first.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] / 2 - 3, box["y"] + box["height"] / 2)
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
+    tooltip = page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for(timeout=5000)
+    return " ".join(tooltip.inner_text().split())
+
+
+def fits(page: Page) -> bool:
+    """Whether nothing makes the page wider than its window."""
+    return page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+@pytest.mark.parametrize("page", SIZES, indirect=True)
+def test_the_review_draws_its_charts_without_network(page: Page, review_page: Path) -> None:
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url.partition(":")[0]))
+    page.goto(review_page.as_uri())
+    page.locator("#losses-wide svg.marks").wait_for()
+    assert set(requests) <= {"file", "data"}
+    assert fits(page)
+    for model in ("single", "stacked", "wide"):
+        chart = page.locator(f"#losses-{model}")
+        lines = chart.locator(
+            ".mark-line.layer_1_marks path, .mark-line path[aria-roledescription='line mark']"
+        )
+        assert lines.count() == 2
+        for index in range(2):
+            box = lines.nth(index).bounding_box()
+            assert box
+            assert box["width"] > 150
+        assert chart.locator("path[aria-roledescription='area mark']").count() == 2
+    assert page.locator("#forest path[aria-roledescription='point']").count() == 2
+    assert page.locator("#forest line[aria-roledescription='rule mark']").count() == 2
+
+
+@pytest.mark.parametrize("page", SIZES, indirect=True)
+def test_the_reviews_charts_tell_their_numbers_on_hover(page: Page, review_page: Path) -> None:
+    page.goto(review_page.as_uri())
+    page.locator("#losses-wide svg.marks").wait_for()
+    tooltip = hover(page, "#losses-stacked svg.marks path.background")
+    assert re.fullmatch(
+        rf"revision (main|idea) model stacked epoch \d median {NUMBER} lower quartile {NUMBER} "
+        rf"upper quartile {NUMBER}",
+        tooltip,
+    )
+    page.mouse.move(0, 0)
+    tooltip = hover(page, "#forest path[aria-roledescription='point'] >> nth=1")
+    for word in ("idea", "models.stacked.num_layers=3", "probability", "interval", "inconclusive"):
+        assert word in tooltip
+
+
+@pytest.mark.parametrize("page", ["wide"], indirect=True)
+def test_a_click_in_the_legend_leaves_one_revision_in_focus(page: Page, review_page: Path) -> None:
+    page.goto(review_page.as_uri())
+    lines = page.locator("#losses-single path[aria-roledescription='line mark']")
+    lines.first.wait_for()
+    opacities = "lines => lines.map(line => line.getAttribute('opacity'))"
+    for expected in (["0.1", "1"], ["1", "1"]):
+        page.locator(".legend button", has_text="idea").click()
+        page.wait_for_timeout(200)
+        assert lines.evaluate_all(opacities) == expected
+
+
+@pytest.mark.parametrize("page", SIZES, indirect=True)
+def test_dvcs_own_page_draws_every_revision(page: Page, dvc_page: Path) -> None:
+    bundle = vl_convert.javascript_bundle(VEGA, vl_version="5.8")
+
+    def answer(route: Route) -> None:
+        body = bundle if "vega-embed" in route.request.url else ""
+        route.fulfill(body=body, content_type="text/javascript")
+
+    page.route(re.compile("^https:"), answer)
+    page.goto(dvc_page.as_uri())
+    chart = page.locator("#losses canvas.marks, #losses svg.marks")
+    chart.wait_for()
+    assert fits(page)
+    box = chart.bounding_box()
+    assert box
+    assert box["width"] > 300
+    tooltip = hover(page, "#losses canvas.marks, #losses svg.marks")
+    assert re.fullmatch(
+        rf"revision (main|idea) model (single|stacked|wide) epoch \d median {NUMBER} q25 {NUMBER} q75 {NUMBER}",
+        tooltip,
+    )
+    images = page.locator("img").evaluate_all("images => images.map(i => i.complete && i.naturalWidth > 0)")
+    assert len(images) >= 4
+    assert all(images)

@@ -1,0 +1,129 @@
+import io
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import vl_convert
+
+from stages.review import charts
+from tests.review.conftest import LOSSES, Revise
+
+
+def rows(spec: dict[str, Any]) -> pd.DataFrame:
+    return pd.read_csv(io.StringIO(spec["data"]["values"]))
+
+
+def test_a_chart_a_model_with_every_revision_on_one_scale(revise: Revise) -> None:
+    specs = charts.losses([revise(), revise("idea", losses=LOSSES.assign(median=0.5, q75=0.9))])
+    assert list(specs) == ["single", "stacked"]
+    for model, spec in specs.items():
+        table = rows(spec)
+        assert table["revision"].tolist() == ["main"] * 3 + ["idea"] * 3
+        assert table["model"].unique().tolist() == [model]
+        assert spec["layer"][1]["encoding"]["y"]["scale"]["domain"] == [0.005, 0.9]
+        assert spec["encoding"]["x"]["scale"]["domain"] == [0, 2]
+
+
+def test_a_model_that_one_revision_lacks_is_drawn_from_the_other(revise: Revise) -> None:
+    single = LOSSES[LOSSES["model"] == "single"]
+    assert (
+        rows(charts.losses([revise(losses=single), revise("idea")])["stacked"])["revision"].tolist()
+        == ["idea"] * 3
+    )
+
+
+def test_diverged_replicates_end_the_band_at_the_top_and_a_diverged_median_the_curve(revise: Revise) -> None:
+    losses = LOSSES.assign(q75=[np.inf, np.nan, 0.03, 0.3, 0.07, 0.02])
+    losses.loc[2, "median"] = np.inf
+    table = rows(charts.losses([revise(losses=losses)])["single"])
+    assert table["epoch"].tolist() == [0, 1]
+    assert table["q75"].tolist() == [0.3, 0.3]
+
+
+def test_when_everything_diverged_there_is_no_chart(revise: Revise) -> None:
+    assert charts.losses([revise(losses=LOSSES.assign(median=np.inf))]) == {}
+
+
+@pytest.mark.parametrize("epochs", [0, 1, charts.POINTS - 1, charts.POINTS, 1000])
+def test_thinned_curves_keep_their_ends_and_are_even(epochs: int) -> None:
+    columns = dict.fromkeys(("median", "q25", "q75"), 1.0)
+    curve = pd.DataFrame({"model": "single", "epoch": range(epochs + 1)}).assign(**columns)
+    kept = charts.thin(pd.concat([curve, curve.assign(model="wide")])).groupby("model")["epoch"].apply(list)
+    assert kept["single"] == kept["wide"]
+    assert (kept["single"][0], kept["single"][-1]) == (0, epochs)
+    assert len(kept["single"]) == min(epochs + 1, charts.POINTS)
+    assert np.ptp(np.diff(kept["single"])) <= 1 if epochs else True
+
+
+def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
+    idea = revise(
+        "idea",
+        params={"train.lr": 0.003},
+        metrics={
+            "stacked_vs_single.test.p": 0.75,
+            "stacked_vs_single.test.p_low": 0.6,
+            "stacked_vs_single.test.p_high": 0.9,
+            "stacked_vs_single.test.verdict": "better",
+        },
+    )
+    values = charts.forest([revise(), idea], "stacked vs single")["data"]["values"]
+    assert values == [
+        {
+            "revision": "main",
+            "label": "main",
+            "changed": "as the first",
+            "p": 0.345,
+            "low": 0.193388,
+            "high": 0.536427,
+            "interval": "19.3% to 53.6%",
+            "verdict": "inconclusive",
+        },
+        {
+            "revision": "idea",
+            "label": "idea: train.lr=0.003",
+            "changed": "train.lr=0.003",
+            "p": 0.75,
+            "low": 0.6,
+            "high": 0.9,
+            "interval": "60.0% to 90.0%",
+            "verdict": "better",
+        },
+    ]
+
+
+def test_the_forest_shows_a_point_without_interval_and_leaves_out_who_has_no_such_pair(
+    revise: Revise,
+) -> None:
+    alone = revise("alone", metrics={"stacked_vs_single.test.p_low": None})
+    other = revise("other")
+    del other.metrics["stacked_vs_single.test.p"]
+    spec = charts.forest([alone, other], "stacked vs single")
+    (value,) = spec["data"]["values"]
+    assert (value["revision"], value["low"], value["high"], value["interval"]) == (
+        "alone",
+        None,
+        None,
+        "none",
+    )
+    svg = vl_convert.vegalite_to_svg(json.dumps(spec | {"width": 300}))
+    assert svg.count('aria-roledescription="point"') == 1
+
+
+def test_a_revision_keeps_its_look_in_every_chart_and_no_two_of_many_share_one(revise: Revise) -> None:
+    names = [f"exp-{index}" for index in range(20)]
+    looks = charts.palette(names)
+    assert len({(colour, tuple(dash)) for colour, dash in looks.values()}) == 20
+    revisions = [revise(name) for name in names]
+    curves, forest = charts.losses(revisions)["single"], charts.forest(revisions, "stacked vs single")
+    colours = {"domain": names, "range": [colour for colour, _ in looks.values()]}
+    assert curves["encoding"]["color"]["scale"] == colours
+    assert forest["layer"][1]["encoding"]["color"]["scale"] == colours
+
+
+def test_vega_draws_each_curve_and_its_band(revise: Revise) -> None:
+    specs = charts.losses([revise(), revise("idea", losses=LOSSES.assign(median=0.04))])
+    svg = vl_convert.vegalite_to_svg(json.dumps(specs["single"] | {"width": 300}))
+    assert svg.count('aria-roledescription="line mark"') == 2
+    assert svg.count('aria-roledescription="area mark"') == 2

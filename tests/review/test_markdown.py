@@ -1,0 +1,80 @@
+import re
+
+import pytest
+
+from stages.review.markdown import MARKER, markdown, plain, table
+from tests.review.conftest import Revise
+
+SHA = "0123456789abcdef0123456789abcdef01234567"
+FIGURE = "reports/figures/losses.png"
+
+
+def test_figures_stand_side_by_side_at_their_commits_address(revise: Revise) -> None:
+    base = revise(commit=SHA, figures={FIGURE: b"1"})
+    after = revise("idea", commit=SHA[::-1], figures={FIGURE: b"2"})
+    text = markdown([base, after], "https://example.org/raw")
+    assert (
+        f"| ![losses](https://example.org/raw/{SHA}/{FIGURE}) | "
+        f"![losses](https://example.org/raw/{SHA[::-1]}/{FIGURE}) |" in text.splitlines()
+    )
+
+
+def test_without_an_address_git_shows_a_commits_figure_and_the_folder_the_workspaces(revise: Revise) -> None:
+    base = revise(commit=SHA, figures={FIGURE: b"1"})
+    text = markdown([base, revise("workspace", figures={FIGURE: b"2"})], None)
+    assert f"| `git show {SHA[:7]}:{FIGURE}` | ![losses]({FIGURE}) |" in text.splitlines()
+
+
+def test_a_figure_that_one_side_lacks_is_a_dash_and_an_equal_one_a_name(revise: Revise) -> None:
+    base = revise(figures={FIGURE: b"1"})
+    after = revise("idea", figures={FIGURE: b"1", "reports/figures/cost.png": b"2"})
+    lines = markdown([base, after], None).splitlines()
+    assert "| — | ![cost](reports/figures/cost.png) |" in lines
+    assert "The same in all: losses." in lines
+
+
+def test_equal_revisions_take_three_lines(revise: Revise) -> None:
+    assert [line for line in markdown([revise(), revise("twin")], None).splitlines() if line] == [
+        MARKER,
+        "## Review: twin against main",
+        "- twin: the same params, metrics, loss curves and figures",
+    ]
+
+
+def test_every_table_is_well_formed_and_after_a_blank_line(revise: Revise) -> None:
+    after = revise(
+        "a|b", params={"train.lr": 1.0, "data.task": "me|an"}, metrics={"single.solved": 0.3}, figures={}
+    )
+    text = markdown([revise(), after], None)
+    blocks = [block for block in text.split("\n\n") if block.startswith("|")]
+    assert len(blocks) == 5  # params, verdicts, metrics, figures, numbers
+    for block in blocks:
+        counts = {len(re.findall(r"(?<!\\)\|", line)) for line in block.splitlines()}
+        assert len(counts) == 1, block
+        assert re.fullmatch(r"(\| --- )+\|", block.splitlines()[1])
+
+
+def test_numbers_that_differ_fold_away(revise: Revise) -> None:
+    text = markdown([revise(), revise("idea", metrics={"single.solved": 0.3})], None)
+    assert text.count("<details>") == text.count("</details>") == 1
+    assert text.endswith("| single.solved | 0.25 (0.1 to 0.4) | 0.3 (0.1 to 0.4) |\n\n</details>\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("models.a_b.eval_every", "models.a_b.eval_every"),
+        ("_emphasis_", r"\_emphasis\_"),
+        ("a|b", r"a\|b"),
+        ("*x* `y` [z](u)", r"\*x\* \`y\` \[z\](u)"),
+        ("<img src=x>", "&lt;img src=x>"),
+        ("AT&amp;T", "AT&amp;amp;T"),
+        ("two\nlines", "two lines"),
+    ],
+)
+def test_names_and_values_show_as_they_are(text: str, shown: str) -> None:
+    assert plain(text) == shown
+
+
+def test_a_table_escapes_its_cells() -> None:
+    assert table(["a", "b|c"], [["1", "<b>"]]) == "| a | b\\|c |\n| --- | --- |\n| 1 | &lt;b> |"

@@ -1,0 +1,53 @@
+import json
+import re
+
+import pytest
+
+from stages.review.page import page, script_json
+from tests.review.conftest import Revise
+
+NASTY = "</script><img src=x onerror=alert(1)>"
+
+
+@pytest.fixture(scope="module")
+def html(revise: Revise) -> str:
+    after = revise(NASTY, params={"train.lr": NASTY}, figures={"reports/figures/losses.png": b"other"})
+    return page([revise(), after])
+
+
+def without_vega(html: str) -> str:
+    return re.sub(r"<script>.*?</script>", "", html, count=1, flags=re.DOTALL)
+
+
+def test_nothing_on_the_page_is_fetched(html: str) -> None:
+    sources = re.findall(r"(?:src|href|action|data|srcset)\s*=\s*['\"]([^'\"]*)", without_vega(html))
+    assert sources
+    assert {source.partition(":")[0] for source in sources} == {"data"}
+    assert not re.search(r"@import|url\(", without_vega(html))
+
+
+def test_no_name_or_value_can_become_markup(html: str) -> None:
+    assert NASTY not in html
+    assert html.count("<script>") == html.count("</script>") == 2
+    assert "&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;" in html
+
+
+def test_the_page_carries_charts_tables_and_both_images(html: str) -> None:
+    specs = json.loads(re.search(r"^const specs = (.*);$", html, re.MULTILINE)[1])  # type: ignore[index]
+    assert list(specs) == ["forest", "losses-single", "losses-stacked"]
+    for name in specs:
+        assert f"id='{name}'" in html
+    assert html.count("data:image/png;base64,") == 2
+    assert "<th>train.lr</th><td>0.01</td>" in html
+
+
+def test_json_in_a_script_reads_back(revise: Revise) -> None:
+    text = script_json({"a": NASTY + "<!--"})
+    assert "<" not in text
+    assert json.loads(text) == {"a": NASTY + "<!--"}
+
+
+def test_without_a_pair_to_compare_there_is_no_forest(revise: Revise) -> None:
+    lone = revise("lone", params={"evaluate.primary": None, "evaluate.compare": []})
+    lone.params.pop("evaluate.primary")
+    assert "id='forest'" not in page([lone, revise()])

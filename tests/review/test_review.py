@@ -1,0 +1,132 @@
+"""The command, on a tiny project with an experiment and with branches that cannot be compared."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from stages.review.markdown import MARKER
+from tests.conftest import Run
+from tests.review.conftest import Review
+
+
+@pytest.fixture
+def project(compared: Path, tmp_path: Path) -> Path:
+    """Return a copy of the project, free to be changed."""
+    return Path(shutil.copytree(compared, tmp_path / "project", symlinks=True))
+
+
+def commit(folder: Path, revision: str, run: Run) -> str:
+    return run(f"git rev-parse {revision}", folder).stdout.strip()
+
+
+def test_by_default_the_workspace_is_compared_with_the_base_branch(compared: Path, run: Run) -> None:
+    done = run("python -m stages.review", compared)
+    assert (done.returncode, done.stderr) == (0, "")
+    main = commit(compared, "main", run)[:7]
+    assert done.stdout == (
+        f"{MARKER}\n\n## Review: workspace ({main}) against main ({main})\n\n"
+        "- workspace: the same params, metrics, loss curves and figures\n"
+    )
+
+
+def test_an_experiment_is_shown_with_what_it_changed_and_what_came_of_it(
+    compared: Path, run: Run, review: Review
+) -> None:
+    code, out, err = review(compared, "main", "idea")
+    assert (code, err) == (0, "")
+    lines = out.splitlines()
+    assert "| models.stacked.num_layers | 2 | 3 |" in lines
+    assert "| evaluate.solved_r2 | 0.9 | 0.8 |" in lines
+    (question,) = [line for line in lines if line.startswith("| stacked vs single (the primary question) |")]
+    assert question.count("inconclusive") == 2
+    idea = run("git for-each-ref --format '%(objectname)' refs/exps", compared).stdout.split()[0]
+    main = commit(compared, "main", run)
+    figure = "reports/figures/losses.png"
+    assert f"| `git show {main[:7]}:{figure}` | `git show {idea[:7]}:{figure}` |" in lines
+
+
+def test_one_revision_is_compared_with_the_workspace_as_it_lies_here(
+    project: Path, run: Run, review: Review
+) -> None:
+    assert run("dvc exp apply idea", project).returncode == 0
+    code, out, err = review(project, "main")
+    assert (code, err) == (0, "")
+    assert f"## Review: workspace against main ({commit(project, 'main', run)[:7]})" in out
+    assert "![losses](reports/figures/losses.png)" in out
+    assert "| models.stacked.num_layers | 2 | 3 |" in out.splitlines()
+
+
+def test_a_committed_figure_is_shown_at_its_address_of_the_workspace_too(
+    project: Path, run: Run, review: Review
+) -> None:
+    done = run(
+        "dvc exp apply idea && git commit --quiet -am Idea "
+        "&& git remote add origin https://github.com/an-owner/a-project.git",
+        project,
+    )
+    assert done.returncode == 0
+    _, out, _ = review(project, "main~1")
+    address = "https://github.com/an-owner/a-project/raw"
+    before, after = (commit(project, revision, run) for revision in ("main~1", "main"))
+    figure = "reports/figures/losses.png"
+    assert f"| ![losses]({address}/{before}/{figure}) | ![losses]({address}/{after}/{figure}) |" in out
+
+
+def test_many_have_a_row_each(compared: Path, review: Review) -> None:
+    code, out, _ = review(compared, "main", "idea", "workspace", "main")
+    assert code == 0
+    rows = [line.split(" | ")[0] for line in out.splitlines() if line.startswith("| ")]
+    assert sum(row.startswith("| idea (") for row in rows) == 3  # params, verdicts, metrics
+    assert out.count("- workspace: the same") == 1
+
+
+def test_what_cannot_be_read_is_said_in_a_line_each_and_the_rest_compared(
+    compared: Path, review: Review
+) -> None:
+    code, out, err = review(compared, "main", "nope", "bare", "unrun", "broken", "uncached", "idea")
+    assert code == 0
+    assert err.splitlines() == [
+        "nope: no such branch, tag, commit or finished experiment; "
+        "`git branch -a` and `dvc exp list -A` show them",
+        "bare: holds no pipeline, no dvc.yaml with params.yaml; name another revision",
+        "unrun: has no reports/metrics.json; run the pipeline there and commit its reports",
+        "broken: reports/metrics.json is damaged (Expecting property name enclosed in double quotes: "
+        "line 2 column 1 (char 2)); run the pipeline there and commit its reports",
+        "uncached: reports/losses.csv is not in the DVC cache; `dvc fetch --all-commits` gets it",
+    ]
+    assert "| models.stacked.num_layers | 2 | 3 |" in out.splitlines()
+
+
+@pytest.mark.parametrize("names", [["nope"], ["bare", "unrun", "main"], ["workspace", "workspace"]])
+def test_with_nothing_left_to_compare_it_ends_with_2(
+    names: list[str], compared: Path, review: Review
+) -> None:
+    code, out, err = review(compared, *names)
+    assert (code, out) == (2, "")
+    assert err.splitlines()[-1] == "nothing to compare: it takes two revisions that can be read"
+
+
+def test_a_workspace_without_reports_spoils_no_other_comparison(project: Path, review: Review) -> None:
+    (project / "reports/metrics.json").unlink()
+    code, out, err = review(project, "main", "idea", "workspace")
+    assert code == 0
+    assert "## Review: idea (" in out
+    assert err == "workspace: has no reports/metrics.json; `dvc repro` makes it\n"
+
+
+def test_wrong_params_are_no_traceback(project: Path, review: Review) -> None:
+    (project / "params.yaml").write_text("{")
+    code, out, err = review(project, "main")
+    assert (code, out) == (2, "")
+    assert err.startswith("workspace: params.yaml is damaged (")
+    assert err.count("\n") == 2
+
+
+def test_html_writes_a_page_beside_the_markdown(compared: Path, review: Review, tmp_path: Path) -> None:
+    target = tmp_path / "a folder" / "review.html"
+    code, out, err = review(compared, "main", "idea", "--html", str(target))
+    assert code == 0
+    assert out.startswith(MARKER)
+    assert err == f"{target}: open it in a browser, no network needed\n"
+    assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")

@@ -1,0 +1,81 @@
+"""What DVC's users do with more than one run: a queue of experiments, and sharing through a remote."""
+
+import shutil
+import time
+from pathlib import Path
+
+import pytest
+
+from stages.train.compiled import ContentLocator
+from tests.conftest import TOP, Run
+from tests.test_pipeline import files, stages_run
+
+
+def wait_for_experiments(count: int, folder: Path, run: Run) -> str:
+    """Return the queue's status when so many experiments have ended, or after three minutes."""
+    deadline = time.monotonic() + 180
+    while True:
+        status = run("dvc queue status", folder).stdout
+        if status.count("Success") + status.count("Failed") >= count or time.monotonic() > deadline:
+            return status
+        time.sleep(3)  # each look costs a second of the cores that the queue works on
+
+
+@pytest.mark.slow
+def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> None:
+    compiled = Path(ContentLocator().get_cache_path())
+    before = {path: path.stat().st_mtime_ns for path in compiled.iterdir()}
+    queued = run(
+        "dvc exp run --queue -S models.stacked.num_layers=1,3 -S models.stacked.lr=0.003,0.03", project
+    )
+    assert queued.stdout.count("Queued experiment") == 4
+    try:
+        assert run("dvc queue start --jobs 2", project, OMP_NUM_THREADS="1").returncode == 0
+        status = wait_for_experiments(4, project, run)
+    finally:
+        run("dvc queue stop --kill", project)
+    assert (status.count("Success"), status.count("Failed")) == (4, 0), status
+
+    names = run("dvc exp list --name-only", project).stdout.split()
+    review = run(f"python -m stages.review HEAD {' '.join(names)}", project)
+    assert (review.returncode, review.stderr) == (0, "")
+    for layers in ("1", "3"):
+        for lr in ("0.003", "0.03"):
+            assert f": models.stacked.num_layers={layers}, models.stacked.lr={lr};" in review.stdout
+
+    # The temporary folders are not the workspace, and use what was compiled there.
+    assert run("git status --porcelain", project).stdout == ""
+    assert {path: path.stat().st_mtime_ns for path in compiled.iterdir()} == before
+
+    shutil.copy(TOP / "Makefile", project)
+    table = run("make -o .venv/run-time experiments", project, COLUMNS="120").stdout
+    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= 120
+    header, *rows = (line for line in table.splitlines() if rule * 9 not in line)
+    assert sorted(header.split()) == [
+        "Experiment",
+        "models.stacked.lr",
+        "models.stacked.num_layers",
+        "stacked_vs_single.test.p",
+    ]
+    assert [name for name in names if sum(f"[{name}]" in row for row in rows) == 1] == names
+
+
+def test_a_second_clone_pulls_and_finds_everything_up_to_date(
+    project: Path, run: Run, tmp_path: Path
+) -> None:
+    pushed = run(
+        f"dvc remote add --default storage {tmp_path / 'storage'} "
+        "&& git commit --quiet --message Remote .dvc/config && dvc push",
+        project,
+    )
+    assert pushed.returncode == 0, pushed.stderr
+    assert run(f"git clone --quiet {project} clone", tmp_path).returncode == 0
+    clone = tmp_path / "clone"
+    pulled = run("dvc pull", clone)
+    assert pulled.returncode == 0, pulled.stderr
+    assert files(clone, "data") == files(project, "data")
+    again = run("dvc repro", clone)
+    assert stages_run(again.stdout) == []
+    assert again.stdout.endswith("Data and pipelines are up to date.\n")
+    assert run("git status --porcelain", clone).stdout == ""

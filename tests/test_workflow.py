@@ -1,0 +1,202 @@
+"""The workflow of a pull request: valid, with the least permissions, and its steps do what they say."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from stages.prove import words
+from stages.review.markdown import MARKER
+from tests.conftest import TOP, Run
+
+WORKFLOW = TOP / ".github/workflows/pipeline.yaml"
+# Stands for GitHub's own: notes each call, and answers the question for comments from $COMMENTS.
+GH = f"""#!{sys.executable}
+import json, os, sys
+with open(os.environ["CALLS"], "a") as calls:
+    calls.write(json.dumps(sys.argv[1:]) + "\\n")
+if "--jq" in sys.argv:
+    print(os.environ["COMMENTS"], end="")
+"""
+
+
+@pytest.fixture(scope="module")
+def workflow() -> dict[str, Any]:
+    return yaml.load(WORKFLOW.read_text(), yaml.BaseLoader)  # `on` is a word to it, not true
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Return a runner's environment; its files lie in `tmp_path`."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/gh").write_text(GH)
+    (tmp_path / "bin/gh").chmod(0o755)
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(("GITHUB_", "PYTEST_"))}
+    return kept | {
+        "PATH": f"{tmp_path / 'bin'}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "CALLS": str(tmp_path / "calls"),
+        "COMMENTS": "",
+        "GITHUB_BASE_REF": "main",
+        "GITHUB_OUTPUT": str(tmp_path / "output"),
+        "GITHUB_REPOSITORY": "an-owner/a-project",
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITHUB_STEP_SUMMARY": str(tmp_path / "summary"),
+        "RUNNER_TEMP": str(tmp_path),
+    }
+
+
+@pytest.fixture
+def request_branch(project: Path, finished_project: Path, run: Run) -> Path:
+    """Return a checkout as the workflow makes it, of a branch that changes one param and commits the results."""
+    for name in ("Makefile", "tests/requirements.txt"):
+        (project / name).parent.mkdir(exist_ok=True)
+        shutil.copy(TOP / name, project / name)
+    (project / "tests/test_nothing.py").write_text("def test_nothing():\n    pass\n")
+    # What `make` would install is the environment that runs this test.
+    (project / ".venv").mkdir()
+    for path in Path(sys.prefix).iterdir():
+        (project / ".venv" / path.name).symlink_to(path)
+    for stamp in ("run-time", "tests"):
+        (project / ".venv" / stamp).unlink(missing_ok=True)
+        (project / ".venv" / stamp).touch()
+    params = project / "params.yaml"
+    params.write_text(params.read_text().replace("solved_r2: 0.9", "solved_r2: 0.8"))
+    done = run(
+        f"git branch --move --force main && git remote add origin {finished_project} "
+        "&& git fetch --quiet origin HEAD:refs/remotes/origin/main "
+        "&& dvc repro && git add --all && git commit --quiet --message Idea && git checkout --quiet --detach",
+        project,
+    )
+    assert done.returncode == 0, done.stderr
+    return project
+
+
+def step(workflow: dict[str, Any], job: str, name: str) -> dict[str, Any]:
+    return next(step for step in workflow["jobs"][job]["steps"] if step.get("name") == name)
+
+
+def execute(
+    step: dict[str, Any], folder: Path, environment: dict[str, str]
+) -> subprocess.CompletedProcess[str]:
+    """Run a step's script as a runner does."""
+    strict = ["--noprofile", "--norc", "-eo", "pipefail"] if step.get("shell") == "bash" else ["-e"]
+    return subprocess.run(
+        ["bash", *strict, "-c", step["run"]], cwd=folder, env=environment, capture_output=True, text=True
+    )
+
+
+def calls(environment: dict[str, str]) -> list[list[str]]:
+    return [json.loads(line) for line in Path(environment["CALLS"]).read_text().splitlines()]
+
+
+def test_it_is_valid() -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "check_jsonschema", "--builtin-schema", "vendor.github-workflows"),
+            str(WORKFLOW),
+        ],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
+
+
+def test_it_asks_for_no_more_than_it_needs(workflow: dict[str, Any]) -> None:
+    assert workflow["on"] == "pull_request"
+    assert workflow["permissions"] == {}
+    assert {name: job["permissions"] for name, job in workflow["jobs"].items()} == {
+        "results": {"contents": "read"},
+        "comment": {"pull-requests": "write"},
+    }
+    used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
+    assert {name.partition("/")[0] for name in used} == {"actions"}
+    # The job that may write runs nothing of the request's.
+    assert [step.get("uses") for step in workflow["jobs"]["comment"]["steps"]] == [None]
+    assert workflow["jobs"]["results"]["steps"][0]["with"]["persist-credentials"] == "false"
+    assert "secrets." not in WORKFLOW.read_text()
+
+
+def test_texts_of_the_request_enter_scripts_through_variables_alone(workflow: dict[str, Any]) -> None:
+    scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
+    assert len(scripts) == 5
+    assert not any("${{" in script for script in scripts)
+
+
+def test_a_fork_gets_no_comment(workflow: dict[str, Any]) -> None:
+    condition = workflow["jobs"]["comment"]["if"]
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
+    assert "always()" not in WORKFLOW.read_text()
+
+
+@pytest.mark.slow
+def test_an_honest_request_is_tested_proved_and_reviewed(
+    workflow: dict[str, Any], request_branch: Path, environment: dict[str, str], run: Run
+) -> None:
+    for name in ("Set up", "Tests", "Proof", "Review"):
+        done = execute(step(workflow, "results", name), request_branch, environment)
+        assert done.returncode == 0, (name, done.stdout, done.stderr)
+    summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
+    assert summary.startswith(f"{MARKER}\n")
+    assert "| evaluate.solved_r2 | 0.9 | 0.8 |" in summary.splitlines()
+    head, base = run("git rev-parse HEAD origin/main", request_branch).stdout.split()
+    assert f"## Review: workspace ({head[:7]}) against origin/main ({base[:7]})" in summary
+    assert summary.endswith(f"\n\n{words(head[:7], [])}\n")
+    output = re.fullmatch(
+        r"text<<(end-[0-9a-f]{40})\n(.*)\n\1\n", Path(environment["GITHUB_OUTPUT"]).read_text(), re.DOTALL
+    )
+    assert output
+    assert f"{output[2]}\n" == summary
+
+
+def test_a_failed_proof_fails_its_step_and_keeps_its_words(
+    workflow: dict[str, Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    (tmp_path / "Makefile").write_text("prove:\n\t@echo '**Not proved.**'; exit 1\n")
+    done = execute(step(workflow, "results", "Proof"), tmp_path, environment)
+    assert done.returncode != 0
+    assert (tmp_path / "proof.md").read_text() == "**Not proved.**\n"
+
+
+@pytest.mark.parametrize("there", ["", "17\n42\n"])
+def test_one_comment_is_posted_then_updated(
+    there: str, workflow: dict[str, Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    review = f'{MARKER}\n\n## "quoted" $(touch injected) `too`\n'
+    environment |= {"COMMENTS": there, "NUMBER": "7", "REVIEW": review}
+    (post,) = workflow["jobs"]["comment"]["steps"]
+    done = execute(post, tmp_path, environment)
+    assert done.returncode == 0, done.stderr
+    asked, sent = calls(environment)
+    assert "repos/an-owner/a-project/issues/7/comments" in asked
+    assert MARKER in asked[asked.index("--jq") + 1]
+    assert f"body={review}" in sent
+    if there:
+        assert sent[:4] == ["api", "--method", "PATCH", "repos/an-owner/a-project/issues/comments/42"]
+    else:
+        assert sent[:4] == ["api", "--method", "POST", "repos/an-owner/a-project/issues/7/comments"]
+    assert not (tmp_path / "injected").exists()
+
+
+@pytest.mark.skipif(shutil.which("jq") is None, reason="no jq to try the filter with")
+def test_only_the_workflows_own_comment_is_updated(
+    workflow: dict[str, Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment |= {"NUMBER": "7", "REVIEW": "text"}
+    execute(workflow["jobs"]["comment"]["steps"][0], tmp_path, environment)
+    asked = calls(environment)[0]
+    comments = [
+        {"id": 1, "user": {"login": "someone"}, "body": f"{MARKER}\n"},
+        {"id": 2, "user": {"login": "github-actions[bot]"}, "body": "another workflow's"},
+        {"id": 3, "user": {"login": "github-actions[bot]"}, "body": f"{MARKER}\n\n## Review"},
+    ]
+    done = subprocess.run(
+        ["jq", asked[asked.index("--jq") + 1]], input=json.dumps(comments), capture_output=True, text=True
+    )
+    assert done.stdout == "3\n"
