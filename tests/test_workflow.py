@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from stages.prove import words
 from stages.review.markdown import MARKER

@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
-import yaml
+from ruamel.yaml import YAML
 
 from stages.errors import InputError
 from stages.files import FIGURES, METRICS, REPORTS
@@ -147,7 +147,7 @@ def _one_line(error: Exception) -> str:
 
 def _figures(files: Any) -> list[str]:
     """Return the figures that dvc.yaml names under `plots` and that are there."""
-    plots = yaml.safe_load(files.read_text("dvc.yaml")).get("plots") or []
+    plots = YAML(typ="safe").load(files.read_text("dvc.yaml")).get("plots") or []
     paths = [plot for plot in plots if isinstance(plot, str)]
     return [path for path in paths if PurePosixPath(path).is_relative_to(FIGURES) and files.exists(path)]
 
