@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 
 from tests.conftest import TOP
 
-PIN = re.compile(r"([a-z0-9-]+)==([0-9][0-9a-z.]*) +# \S.*")
+PIN = re.compile(r"([a-z0-9.-]+)==([0-9][0-9a-z.]*) +# \S.*")
 
 
 def pins(name: str) -> dict[str, str]:

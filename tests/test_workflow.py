@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ruamel.yaml import YAML
 
 from stages.prove import words
 from stages.review.markdown import MARKER
@@ -28,7 +29,7 @@ if "--jq" in sys.argv:
 
 @pytest.fixture(scope="module")
 def workflow() -> dict[str, Any]:
-    return yaml.load(WORKFLOW.read_text(), yaml.BaseLoader)  # `on` is a word to it, not true
+    return YAML(typ="safe").load(WORKFLOW.read_text())
 
 
 @pytest.fixture
@@ -118,7 +119,7 @@ def test_it_asks_for_no_more_than_it_needs(workflow: dict[str, Any]) -> None:
     assert {name.partition("/")[0] for name in used} == {"actions"}
     # The job that may write runs nothing of the request's.
     assert [step.get("uses") for step in workflow["jobs"]["comment"]["steps"]] == [None]
-    assert workflow["jobs"]["results"]["steps"][0]["with"]["persist-credentials"] == "false"
+    assert workflow["jobs"]["results"]["steps"][0]["with"]["persist-credentials"] is False
     assert "secrets." not in WORKFLOW.read_text()
 
 
