@@ -283,7 +283,7 @@ def print_growth() -> None:
 # -- what a process costs ---------------------------------------------------------------------------------------
 
 COMPILE = """
-import time, numpy, numba, torch
+import time, numba, torch, stages.files
 start = time.perf_counter()
 from stages.train.kernel import check_platform
 check_platform()
