@@ -142,8 +142,9 @@ def test_wrong_params_stop_each_stage_with_one_line(stage: str, project: Path, r
     assert files(project, "data", "reports") == before
 
 
-@pytest.mark.parametrize("damage", ["missing", "truncated", "text"])
-@pytest.mark.parametrize("stage", ["train single", "evaluate"])
+@pytest.mark.parametrize(
+    ("stage", "damage"), [("train single", "missing"), ("train single", "truncated"), ("evaluate", "text")]
+)
 def test_a_missing_or_damaged_dataset_names_the_command_that_makes_it(
     stage: str, damage: str, project: Path, run: Run
 ) -> None:

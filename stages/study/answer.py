@@ -9,7 +9,7 @@ from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
 from stages.plot.report import number
 from stages.study.experiments import Experiment
-from stages.study.settings import FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
+from stages.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 
 SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
@@ -129,9 +129,9 @@ def report(
     )
     lines += [
         "",
-        f"How much of the spread comes from the data set: in {params.train.replicates} replicates on each of ten data "
-        "sets, at the default settings, the shares of the variance of log test MSE that go with the data set and "
-        f"with the initial weights are: {spread}. The rest is their interplay.",
+        f"How much of the spread comes from the data set: in {params.train.replicates} replicates on each of "
+        f"{len(DATA_SEEDS)} data sets, at the default settings, the shares of the variance of log test MSE "
+        f"that go with the data set and with the initial weights are: {spread}. The rest is their interplay.",
         "",
     ]
     return "\n".join(lines)
