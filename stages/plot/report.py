@@ -1,5 +1,6 @@
 """reports/README.md: what a forge shows on opening the folder. The verdict first, then tables, then figures."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -104,7 +105,7 @@ def _learned(a: Mapping[str, Any], b: Mapping[str, Any], first: str, second: str
         )
         return f"neither model has solved the task ({scores}; predicting the mean has 0)"
     return (
-        f"{_percent(a['solved'])} of the {first} and {_percent(b['solved'])} of the {second} replicates have solved "
+        f"{percent(a['solved'])} of the {first} and {percent(b['solved'])} of the {second} replicates have solved "
         f"the task (test R2 of {params.evaluate.solved_r2:g} or more)"
     )
 
@@ -114,7 +115,7 @@ def _score(model: Mapping[str, Any]) -> str:
 
 
 def _beats(test: Mapping[str, Any], first: str, second: str, replicates: int) -> str:
-    interval = f"95 % interval {_limit(test['p_low'])} to {_limit(test['p_high'])} %"
+    interval = f"95 % interval {limit(test['p_low'])} to {limit(test['p_high'])} %"
     text = f"{first} beats {second} in {100 * test['p']:.0f} % of pairs ({interval}): {test['verdict']}"
     if test["verdict"] != "inconclusive":
         return text
@@ -123,7 +124,7 @@ def _beats(test: Mapping[str, Any], first: str, second: str, replicates: int) ->
     return f"{text}; {replicates} replicates would have shown {100 * test['detectable']:.0f} % or more"
 
 
-def _limit(share: float) -> str:
+def limit(share: float) -> str:
     """Return a limit in whole percent, with a digit more where it would round to the 50 at which the verdict turns."""
     rounded = round(100 * share)
     return str(rounded) if (rounded - 50) * (share - 0.5) > 0 or share == 0.5 else f"{100 * share:.1f}"
@@ -139,8 +140,8 @@ def _model_row(name: str, model: Mapping[str, Any], now: Mapping[str, Any]) -> t
         number(test["median"]),
         f"{number(test['iqm'])} ({_range(test['iqm_low'], test['iqm_high'], number)})",
         number(test["r2"]),
-        f"{_percent(now['solved'])} ({_range(now['solved_low'], now['solved_high'], _percent)})",
-        _percent(now["diverged"]),
+        f"{percent(now['solved'])} ({_range(now['solved_low'], now['solved_high'], percent)})",
+        percent(now["diverged"]),
     )
 
 
@@ -159,7 +160,7 @@ def _pair_rows(pairs: Mapping[str, Any], key: str | None) -> list[tuple[str, ...
         for measure in ("test", "train"):
             values = now[measure]
             low, high = now["solved_difference_low"], now["solved_difference_high"]
-            solved = f"{_percent(now['solved_difference'])} ({_range(low, high, _percent)})"
+            solved = f"{percent(now['solved_difference'])} ({_range(low, high, percent)})"
             rows.append(
                 (
                     name.replace("_vs_", " vs "),
@@ -186,8 +187,9 @@ def number(value: float | None) -> str:
     return "none" if value is None else f"{value:.3g}"
 
 
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %"
+def percent(share: float) -> str:
+    """Return `share` in whole percent; "undefined" for nan."""
+    return "undefined" if math.isnan(share) else f"{100 * share:.0f} %"
 
 
 def _epochs(count: int) -> str:

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
-from stages.plot.report import number
+from stages.plot.report import limit, number, percent
 from stages.study.experiments import Experiment
 from stages.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 
@@ -53,7 +53,7 @@ def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float]
     start = ""
     if all(early):
         shares = " and ".join(
-            f"{_percent(group['solved'])} of {name}"
+            f"{percent(group['solved'])} of {name}"
             for name, group in zip((first, second), early, strict=True)
         )
         start = f"after 100 epochs {shares} replicates have solved the task, and "
@@ -61,8 +61,8 @@ def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float]
         f"With the original's step size of 0.01, {start}after {params.train.epochs:,} epochs "
         f"{_beats(original, first, second)}.",
         f"With each model's best step size ({steps}; chosen on other seeds), "
-        f"{_percent(fresh.metrics[first]['solved'])} of the {first} and "
-        f"{_percent(fresh.metrics[second]['solved'])} of the {second} replicates have solved it, and "
+        f"{percent(fresh.metrics[first]['solved'])} of the {first} and "
+        f"{percent(fresh.metrics[second]['solved'])} of the {second} replicates have solved it, and "
         f"{_beats(fresh, first, second)}.",
     ]
     for ours, theirs in controls:
@@ -119,12 +119,12 @@ def report(
     runs = [(f"step size {lr:g}", one) for lr, one in sweep.items()]
     for title, one in [*runs, ("each model's best, fresh seeds", fresh)]:
         cells = (
-            f"{number(one.metrics[name]['test']['iqm'])}, {_percent(one.metrics[name]['solved'])}"
+            f"{number(one.metrics[name]['test']['iqm'])}, {percent(one.metrics[name]['solved'])}"
             for name in names
         )
         lines.append(f"| {title} | {' | '.join(cells)} |")
     spread = "; ".join(
-        f"{name} {_percent(of_data)} and {_percent(of_weights)}"
+        f"{name} {percent(of_data)} and {percent(of_weights)}"
         for name, (of_data, of_weights) in shares.items()
     )
     lines += [
@@ -139,14 +139,8 @@ def report(
 
 def _beats(one: Experiment, first: str, second: str) -> str:
     test: Mapping[str, Any] = one.metrics[f"{first}_vs_{second}"]["test"]
-    interval = (
-        f"{100 * test['level']:.3g} % interval {100 * test['p_low']:.0f} to {100 * test['p_high']:.0f} %"
-    )
-    text = f"{first} beats {second} in {_percent(test['p'])} of pairs ({interval}): {test['verdict']}"
+    interval = f"{100 * test['level']:.3g} % interval {limit(test['p_low'])} to {limit(test['p_high'])} %"
+    text = f"{first} beats {second} in {percent(test['p'])} of pairs ({interval}): {test['verdict']}"
     if test["verdict"] == "inconclusive":
-        text += f", where {_percent(test['detectable'])} or more would have shown"
+        text += f", where {percent(test['detectable'])} or more would have shown"
     return text
-
-
-def _percent(value: float) -> str:
-    return "undefined" if value != value else f"{100 * value:.0f} %"
