@@ -95,12 +95,9 @@ def test_memory_needed_covers_what_training_takes() -> None:
         assert peak <= needed <= 4 * peak
 
 
-@pytest.mark.parametrize("cpu", ["pentium", "no-such-cpu"])
-def test_a_cpu_that_ends_llvm_gets_one_line(cpu: str, project: Path, run: Run) -> None:
-    failed = run("python -m stages.train single", project, NUMBA_CPU_NAME=cpu, NUMBA_CPU_FEATURES="")
+def test_a_cpu_that_ends_llvm_gets_one_line(project: Path, run: Run) -> None:
+    failed = run("python -m stages.train single", project, NUMBA_CPU_NAME="pentium", NUMBA_CPU_FEATURES="")
     assert failed.returncode == 2
-    # LLVM itself says first that it does not know a name.
-    assert failed.stderr.endswith(
-        f"params.yaml: train.engine: found exact, but Numba cannot compile for {cpu}; allowed here: torch\n"
+    assert failed.stderr == (
+        "params.yaml: train.engine: found exact, but Numba cannot compile for pentium; allowed here: torch\n"
     )
-    assert "Traceback" not in failed.stderr
