@@ -35,7 +35,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "model", "epoch", "multiply_adds", "median", "q25", "q75", "solved", "solved_low", "solved_high",
     ),
     "comparisons.csv": ("pair", "epoch", "p", "p_low", "p_high"),
-    "final.csv": ("model", "replicate", "train_mse", "test_mse"),
+    "outcomes.csv": ("model", "replicate", "epoch", "train_mse", "test_mse"),
     "predictions.csv": ("model", "replicate", "y_true", "y_predicted"),
 }  # fmt: skip
 

@@ -24,9 +24,9 @@ REPORTS = {
     "reports/figures/predictions.png",
     "reports/figures/solved.png",
     "reports/comparisons.csv",
-    "reports/final.csv",
     "reports/losses.csv",
     "reports/metrics.json",
+    "reports/outcomes.csv",
     "reports/predictions.csv",
     "reports/progress.csv",
 }

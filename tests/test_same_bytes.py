@@ -16,9 +16,17 @@ for command in ("generate", "train single", "train stacked", "train wide", "eval
     runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
 """
 NUMPY_LEAST = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
-# CPU that Numba compiles for, what it needs of the host, how NumPy and PyTorch compute, threads.
+# CPU that Numba compiles for, what it needs of the host, how NumPy, PyTorch and C's mathematics compute, threads.
 SETTINGS = {
-    "generic": ("", {"NPY_DISABLE_CPU_FEATURES": NUMPY_LEAST, "ATEN_CPU_CAPABILITY": "default"}, 1),
+    "generic": (
+        "",
+        {
+            "NPY_DISABLE_CPU_FEATURES": NUMPY_LEAST,
+            "ATEN_CPU_CAPABILITY": "default",
+            "GLIBC_TUNABLES": "glibc.cpu.hwcaps=-AVX,-AVX2,-FMA",
+        },
+        1,
+    ),
     "haswell": (
         "avx2",
         {"NPY_DISABLE_CPU_FEATURES": "X86_V4 AVX512_ICL AVX512_SPR", "ATEN_CPU_CAPABILITY": "avx2"},
@@ -26,6 +34,7 @@ SETTINGS = {
     ),
     "znver3": ("avx2", {}, 3),
     "skylake-avx512": ("avx512f", {}, 2),
+    "native": ("", {}, 3),
 }
 
 

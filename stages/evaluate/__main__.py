@@ -4,7 +4,7 @@ from stages.errors import InputError, run
 from stages.evaluate import curves
 from stages.evaluate.baselines import constant_mse
 from stages.evaluate.metrics import all_metrics, multiply_adds, pairs
-from stages.evaluate.outcomes import outcomes
+from stages.evaluate.outcomes import comparison_epochs, outcomes
 from stages.evaluate.predictions import (
     check_against_torch,
     check_shapes,
@@ -42,9 +42,10 @@ def main() -> None:
     results = {
         name: outcomes(losses[name], dataset, constant, params.evaluate.solved_r2) for name in params.models
     }
+    earlier = comparison_epochs(params.evaluate.at_epochs, params.train.eval_every, params.train.epochs)
     loss_rows: list[tuple] = []
     progress_rows: list[tuple] = []
-    final_rows: list[tuple] = []
+    outcome_rows: list[tuple] = []
     prediction_rows: list[tuple] = []
     for name, model in params.models.items():
         last = results[name].at(params.train.epochs)
@@ -53,7 +54,7 @@ def main() -> None:
         an_epoch = STEP_COST * multiply_adds(weights[name], dataset.x_train.shape[1]) * len(dataset.x_train)
         loss_rows += curves.losses(name, losses[name].train_mse)
         progress_rows += curves.progress(name, results[name], an_epoch)
-        final_rows += curves.final(name, losses[name])
+        outcome_rows += curves.outcomes(name, losses[name], [*earlier, params.train.epochs])
         prediction_rows += of_median_replicate(name, predicted, dataset.y_test, last.test)
     comparison_rows = [
         row for pair, (a, b) in pairs(params, results).items() for row in curves.comparisons(pair, a, b)
@@ -69,7 +70,7 @@ def main() -> None:
     write_table("losses.csv", loss_rows)
     write_table("progress.csv", progress_rows)
     write_table("comparisons.csv", comparison_rows)
-    write_table("final.csv", final_rows)
+    write_table("outcomes.csv", outcome_rows)
     write_table("predictions.csv", prediction_rows)
     remove_other_models(params.models)
 

@@ -1,6 +1,6 @@
-"""The tables of reports/ that the figures are drawn from: a row an epoch."""
+"""The tables of reports/ beside metrics.json."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -50,10 +50,11 @@ def comparisons(pair: str, a: Outcomes, b: Outcomes) -> Iterator[tuple]:
         yield pair, epoch, p, *(interval or ("", ""))
 
 
-def final(name: str, losses: Losses) -> Iterator[tuple]:
-    """Yield the rows of final.csv for one model: every replicate's losses after the last epoch."""
-    for replicate, row in enumerate(zip(losses.train_mse[:, -1], losses.test_mse[:, -1], strict=True)):
-        yield name, replicate, *row
+def outcomes(name: str, losses: Losses, epochs: Sequence[int]) -> Iterator[tuple]:
+    """Yield the rows of outcomes.csv for one model: every replicate's losses after each of `epochs`."""
+    for replicate, (train_mse, test_mse) in enumerate(zip(losses.train_mse, losses.test_mse, strict=True)):
+        for epoch in epochs:
+            yield name, replicate, epoch, train_mse[epoch], test_mse[epoch]
 
 
 def nearest_median(values: np.ndarray) -> int:

@@ -23,7 +23,7 @@ def main() -> None:
         save("solved", figures.solved(progress, solved_r2))
         save(
             "final",
-            figures.final(read_table("final.csv"), (1 - solved_r2) * variance, constant["test"]),
+            figures.final(read_table("outcomes.csv"), (1 - solved_r2) * variance, constant["test"]),
         )
         save("cost", figures.cost(progress, constant["test"]))
         save("predictions", figures.predictions(read_table("predictions.csv")))

@@ -120,12 +120,14 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
     """Draw every replicate's final test MSE as a distribution function a model.
 
     Args:
-        outcomes: reports/final.csv (model, replicate, train_mse, test_mse); what is not finite stays above all.
+        outcomes: reports/outcomes.csv (model, replicate, epoch, train_mse, test_mse), of which the last epoch is
+            drawn; what is not finite stays above all.
         threshold: the test MSE up to which the task is solved, drawn where a log axis can show it.
         constant: test MSE of the constant predictor.
 
     """
     figure, axes = _one_panel("Every replicate after the last epoch: share with a test MSE of at most ...")
+    outcomes = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
     models = list(outcomes["model"].unique())
     for name, (colour, dash) in styles(models).items():
         values = outcomes.loc[outcomes["model"] == name, "test_mse"].astype(float)

@@ -37,9 +37,17 @@ def title(revisions: Sequence[Revision]) -> str:
 
 
 def summary(revisions: Sequence[Revision]) -> list[str]:
-    """Return a line a revision: what was changed, whether the verdict did, and which metrics moved."""
+    """Return a line a revision: what was changed, whether the verdict did, and which metrics moved.
+
+    Before them a line for each whose params have changed since it was run.
+    """
     base = revisions[0]
-    return [f"{after.name}: {_summary(base, after)}" for after in revisions[1:]]
+    return [
+        f"{revision.name}: not run since {', '.join(revision.not_run)} changed in params.yaml; "
+        "what is shown came of other params"
+        for revision in revisions
+        if revision.not_run
+    ] + [f"{after.name}: {_summary(base, after)}" for after in revisions[1:]]
 
 
 def sections(revisions: Sequence[Revision]) -> list[tuple[str, Table]]:

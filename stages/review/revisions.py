@@ -9,13 +9,14 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 import pandas as pd
-from ruamel.yaml import YAML
+from ruamel.yaml import YAML, YAMLError
 
 from stages.errors import InputError
 from stages.files import FIGURES, METRICS, REPORTS
 
 LOSSES = REPORTS / "losses.csv"
 PARAMS = "params.yaml"
+LOCK = "dvc.lock"
 WORKSPACE = "workspace"  # DVC's name for the files as they lie here
 
 
@@ -25,6 +26,7 @@ class Revision(NamedTuple):
     `commit` is the hash that holds its figures, None for a workspace that differs from HEAD. `params` and
     `metrics` are flat, with keys such as "train.lr" and "stacked_vs_single.test.p". `losses` has the columns
     model, epoch, median, q25, q75. `figures` are the PNG files' bytes by their path, in dvc.yaml's order.
+    `not_run` are the params that have changed since the pipeline ran, so that what came out is not theirs.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Revision(NamedTuple):
     metrics: dict[str, Any]
     losses: pd.DataFrame
     figures: dict[str, bytes]
+    not_run: list[str]
 
 
 def read_revision(name: str) -> Revision:
@@ -63,6 +66,8 @@ def read_revision(name: str) -> Revision:
             losses = pd.read_csv(file)[["model", "epoch", "median", "q25", "q75"]]
         path = FIGURES.as_posix()
         figures = {path: files.read_bytes(path) for path in _figures(files)}
+        path = LOCK
+        lock = YAML(typ="safe").load(files.read_text(path)) if files.exists(path) else {}
     except RevError:
         raise InputError(
             f"{name}: no such branch, tag, commit or finished experiment; "
@@ -74,7 +79,7 @@ def read_revision(name: str) -> Revision:
                 f"{name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
             ) from None
         raise InputError(f"{name}: has no {path}; {remedy}") from None
-    except (DvcException, ValueError, KeyError) as error:
+    except (DvcException, YAMLError, ValueError, KeyError) as error:
         raise InputError(f"{name}: {path} is damaged ({_one_line(error)}); {remedy}") from None
     return Revision(
         name=short(name),
@@ -83,7 +88,27 @@ def read_revision(name: str) -> Revision:
         metrics={key: value for key, value in flat(metrics).items() if value is not None},
         losses=losses,
         figures=figures,
+        not_run=not_run(flat(params), lock.get("stages", {})),
     )
+
+
+def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:
+    """Return the keys of params that no stage has run with.
+
+    Args:
+        params: flat.
+        stages: those of dvc.lock, each of which has the params that it ran with. Of a model that params.yaml no
+            longer has, a stage is left there.
+
+    """
+    changed = set()
+    for stage in stages.values():
+        for group, values in stage.get("params", {}).get(PARAMS, {}).items():
+            now = {key: value for key, value in params.items() if key == group or key.startswith(f"{group}.")}
+            then = flat({group: values})
+            if now:
+                changed |= {key for key in now | then if now.get(key) != then.get(key)}
+    return sorted(changed)
 
 
 def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

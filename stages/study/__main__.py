@@ -34,7 +34,7 @@ def main() -> None:
     fresh = experiment("study-best", settings.fresh(best))
     others = [experiment(settings.data_name(seed), settings.data(seed)) for seed in settings.DATA_SEEDS]
 
-    shares = data_sets.shares_of_spread([one.final for one in others])
+    shares = data_sets.shares_of_spread([one.outcomes for one in others])
     write_csv(FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
     with style.context(["default", figures.RC]), replacing(FOLDER / "answer.png") as partial:
         figure = answer.figure(sweep, fresh, params.evaluate.compare)

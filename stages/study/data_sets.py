@@ -6,18 +6,19 @@ import numpy as np
 import pandas as pd
 
 
-def shares_of_spread(finals: Sequence[pd.DataFrame]) -> dict[str, tuple[float, float]]:
+def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float, float]]:
     """Return, for each model, the shares of the variance of log test MSE due to data set and to initial weights.
 
     Args:
-        finals: reports/final.csv for each data set, in which a replicate has the same initial weights in all.
+        outcomes: one epoch of reports/outcomes.csv for each data set, in which a replicate has the same initial
+            weights in all.
 
     """
-    tables = pd.concat([final.assign(data_set=number) for number, final in enumerate(finals)])
+    tables = pd.concat([table.assign(data_set=number) for number, table in enumerate(outcomes)])
     shares = {}
     for name, rows in tables.groupby("model", sort=False):
-        outcomes = rows.pivot(index="data_set", columns="replicate", values="test_mse").to_numpy(float)
-        shares[str(name)] = variance_shares(np.log10(outcomes))
+        values = rows.pivot(index="data_set", columns="replicate", values="test_mse").to_numpy(float)
+        shares[str(name)] = variance_shares(np.log10(values))
     return shares
 
 

@@ -9,10 +9,10 @@ from stages.files import METRICS, REPORTS
 
 
 class Experiment(NamedTuple):
-    """reports/metrics.json, final.csv and the last epoch's rows of comparisons.csv, indexed by pair."""
+    """reports/metrics.json, and the last epoch of outcomes.csv and of comparisons.csv, the latter by pair."""
 
     metrics: dict[str, Any]
-    final: pd.DataFrame
+    outcomes: pd.DataFrame
     comparisons: pd.DataFrame
 
 
@@ -21,9 +21,11 @@ def read_experiment(name: str) -> Experiment:
     from dvc.api import DVCFileSystem
 
     files = DVCFileSystem(rev=name)
-    with files.open((REPORTS / "final.csv").as_posix()) as file:
-        final = pd.read_csv(file)
-    with files.open((REPORTS / "comparisons.csv").as_posix()) as file:
-        comparisons = pd.read_csv(file)
-    last = comparisons[comparisons["epoch"] == comparisons["epoch"].max()]
-    return Experiment(json.loads(files.read_text(METRICS.as_posix())), final, last.set_index("pair"))
+
+    def last_epoch(table: str) -> pd.DataFrame:
+        with files.open((REPORTS / table).as_posix()) as file:
+            rows = pd.read_csv(file)
+        return rows[rows["epoch"] == rows["epoch"].max()]
+
+    metrics = json.loads(files.read_text(METRICS.as_posix()))
+    return Experiment(metrics, last_epoch("outcomes.csv"), last_epoch("comparisons.csv").set_index("pair"))

@@ -18,9 +18,15 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
+from numba.core import config
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, _CacheLocator
 from numba.core.registry import cpu_target
 from numba.misc.appdirs import AppDirs
+
+# NUMBA_CPU_NAME=native means this CPU, as with compilers. LLVM's library takes real names alone, and Numba reads
+# the name when the first function is decorated.
+if getattr(config, "CPU_NAME", None) == "native":
+    config.CPU_NAME = llvmlite.binding.get_host_cpu_name()  # type: ignore[attr-defined]
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,  # replicates train in threads

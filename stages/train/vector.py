@@ -156,15 +156,12 @@ fma = _lanewise(3, _fma)  # a * b + c, rounded once
 
 @intrinsic
 def power_of_two(typing, shifted):
-    """2^n, exactly, where `shifted` is n + 1.5 * 2^23 and -127 < n < 128: the last bits of such a number are
-    n's."""
+    """2^n, exactly, where `shifted` is 1.5 * 2^23 + 127 + n and -127 < n < 128: its last bits are the exponent of
+    2^n."""
 
     def generate(context, builder, signature, args):
-        def constant(value):
-            return ir.Constant(LLVM_INTS, [value] * LANES)
-
-        bits = builder.shl(builder.bitcast(args[0], LLVM_INTS), constant(23))
-        return builder.bitcast(builder.add(bits, constant(127 << 23)), LLVM_VECTOR)
+        bits = builder.bitcast(args[0], LLVM_INTS)
+        return builder.bitcast(builder.shl(bits, ir.Constant(LLVM_INTS, [23] * LANES)), LLVM_VECTOR)
 
     return vector(vector), generate
 

@@ -153,7 +153,7 @@ def test_rows_of_the_tables() -> None:
         ("m vs m", 0, 0.5),
         ("m vs m", 2, 0.5),
     ]
-    assert [row[:2] for row in curves.final("m", LOSSES)] == [("m", 0), ("m", 1), ("m", 2), ("m", 3)]
+    assert [row[:3] for row in curves.outcomes("m", LOSSES, [2])] == [("m", r, 2) for r in range(4)]
 
 
 def test_predictions_are_the_engines_and_the_modules_alike() -> None:

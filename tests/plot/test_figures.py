@@ -110,8 +110,12 @@ def test_cost_is_test_mse_against_work_from_the_first_step_on() -> None:
 
 def test_final_counts_every_replicate_and_never_reaches_one_where_some_diverged() -> None:
     table = pd.DataFrame(
-        [("single", r, 0.0, mse) for r, mse in enumerate([0.3, 0.1, np.inf, np.nan])],
-        columns=["model", "replicate", "train_mse", "test_mse"],
+        [
+            ("single", r, epoch, 0.0, mse / epoch)
+            for r, mse in enumerate([0.6, 0.2, np.inf, np.nan])
+            for epoch in (1, 2)
+        ],
+        columns=["model", "replicate", "epoch", "train_mse", "test_mse"],
     )
     line = figures.final(table, 0.01, 0.1).axes[0].get_lines()[0]
     np.testing.assert_array_equal(line.get_xdata(), [0.1, 0.1, 0.3])

@@ -61,6 +61,7 @@ def revise() -> Revise:
         losses: pd.DataFrame = LOSSES,
         figures: dict[str, bytes] | None = None,
         commit: str | None = None,
+        not_run: list[str] | None = None,
     ) -> Revision:
         return Revision(
             name=name,
@@ -69,6 +70,7 @@ def revise() -> Revise:
             metrics=METRICS | (metrics or {}),
             losses=losses,
             figures={"reports/figures/losses.png": b"png"} if figures is None else figures,
+            not_run=not_run or [],
         )
 
     return make

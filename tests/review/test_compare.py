@@ -106,6 +106,13 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     ]
 
 
+def test_params_that_were_not_run_are_said_first_of_the_base_too(revise: Revise) -> None:
+    stale = revise("workspace", params={"train.lr": 1.0}, not_run=["train.lr", "train.seed"])
+    words = "not run since train.lr, train.seed changed in params.yaml; what is shown came of other params"
+    assert compare.summary([revise(), revise("twin"), stale])[0] == f"workspace: {words}"
+    assert compare.summary([stale, revise()])[0] == f"workspace: {words}"
+
+
 def test_alike_means_curves_and_figures_too(revise: Revise) -> None:
     assert compare.alike([revise(), revise("twin")])
     assert not compare.alike([revise(), revise(losses=LOSSES.assign(q75=1.0))])

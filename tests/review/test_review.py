@@ -8,6 +8,7 @@ import pytest
 from stages.review.markdown import MARKER
 from tests.conftest import Run
 from tests.review.conftest import Review
+from tests.test_pipeline import change
 
 
 @pytest.fixture
@@ -55,6 +56,13 @@ def test_one_revision_is_compared_with_the_workspace_as_it_lies_here(
     assert f"## Review: workspace against main ({commit(project, 'main', run)[:7]})" in out
     assert "![losses](reports/figures/losses.png)" in out
     assert "| models.stacked.num_layers | 2 | 3 |" in out.splitlines()
+
+
+def test_params_that_were_not_run_yet_are_told(project: Path, review: Review) -> None:
+    change(project / "params.yaml", "epochs: 4 #", "epochs: 5 #")
+    code, out, _ = review(project)
+    assert code == 0
+    assert "- workspace: not run since train.epochs changed in params.yaml; what" in out
 
 
 def test_a_committed_figure_is_shown_at_its_address_of_the_workspace_too(

@@ -1,5 +1,6 @@
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,6 +29,22 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_nested_keys_become_flat() -> None:
     assert revisions.flat({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}
+
+
+def test_params_that_no_stage_ran_with_are_known_by_the_lock() -> None:
+    def stages(**params: Any) -> dict[str, Any]:
+        return {"train@single": {"cmd": "...", "params": {"params.yaml": params}}, "frozen": {"cmd": "..."}}
+
+    params = {"train.lr": 0.1, "train.batch_size": None, "models.single.lr": None, "models.wide.lr": 1}
+    ran = {"models.single": {"lr": None}, "train": {"lr": 0.1, "batch_size": None}}
+    assert revisions.not_run(params, stages(**ran)) == []
+    assert revisions.not_run(params, stages(**ran | {"train": {"lr": 0.2, "old": 3}})) == [
+        "train.lr",
+        "train.old",
+    ]
+    assert revisions.not_run(params, stages(**ran | {"models.gone": {"lr": 1}})) == []
+    both = {"single": {"lr": None}, "gone": {"lr": 1}}
+    assert revisions.not_run(params, stages(models=both)) == ["models.gone.lr", "models.wide.lr"]
 
 
 def test_the_base_is_the_remotes_branch(clone: Path) -> None:

@@ -118,4 +118,4 @@ def test_an_experiments_reports_are_read_from_dvc(
     assert found.metrics == json.loads((project / "reports/metrics.json").read_text()) | found.metrics
     assert list(found.comparisons.index) == PAIRS
     assert found.comparisons["epoch"].unique().tolist() == [4]
-    assert len(found.final) == 9
+    assert len(found.outcomes) == 9

@@ -51,7 +51,7 @@ def run(folder: Path, cache: Path) -> tuple[str, str]:
 def test_compiled_code_is_kept_by_content(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     first, second = copy(tmp_path / "first"), copy(tmp_path / "second")
-    called = copy(tmp_path / "called", "activations.py", "f4(0.49999997)", "f4(0.45)")
+    called = copy(tmp_path / "called", "activations.py", "2 * 0.49999997", "2 * 0.45")
     constant = copy(
         tmp_path / "constant", "passes.py", "BETA1, BETA2, EPSILON = 0.9,", "BETA1, BETA2, EPSILON = 0.8,"
     )

@@ -70,6 +70,13 @@ def test_memory_limit_is_the_machines() -> None:
         memory.check_memory("data", 10**15)
 
 
+def test_memory_limit_is_a_containers_where_that_is_less(tmp_path: Path) -> None:
+    machine, container = memory.memory_limit(tmp_path / "none"), tmp_path / "memory.max"
+    for text, expected in (("1000\n", 1000), ("max\n", machine), (f"{10**18}\n", machine)):
+        container.write_text(text)
+        assert memory.memory_limit(container) == expected
+
+
 def test_memory_needed_covers_what_training_takes() -> None:
     x, y = np.zeros((1000, 20, 1), np.float32), np.zeros((1000, 1), np.float32)
     weights = {
