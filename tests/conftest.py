@@ -40,6 +40,12 @@ TINY = {
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files with slow tests first, so that no core is left with one when the others are done."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 def make_project(folder: Path) -> Path:
     """Make a git repository in `folder` with this project's code and tiny params, all committed."""
     for name in PROJECT_FILES:

@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import Run, make_project
 
+pytestmark = pytest.mark.slow
+
 FILES = {
     "data/dataset.npz",
     *(f"data/losses/{name}.csv" for name in ("single", "stacked", "wide")),

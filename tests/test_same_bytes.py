@@ -9,6 +9,8 @@ import pytest
 from tests.conftest import Run, make_project
 from tests.test_pipeline import change, files
 
+pytestmark = pytest.mark.slow
+
 ALL_STAGES = """
 import runpy, sys
 for command in ("generate", "train single", "train stacked", "train wide", "evaluate", "plot"):

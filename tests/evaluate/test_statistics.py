@@ -406,7 +406,7 @@ IQM_CASES = [(n, solved) for n in (5, 10, 20, 40) for solved in (0.1, 0.5, 0.7)]
 def test_interquartile_mean_interval_covers(n: int, solved: float) -> None:
     rng = np.random.default_rng(n)
     intervals = (
-        statistics.interquartile_mean_interval(values, 0.95, rng, resamples=2_000)
+        statistics.interquartile_mean_interval(values, 0.95, rng, resamples=1_000)
         for values in draw(rng, (2_000, n), shares(solved=solved))
     )
     assert 0.93 <= coverage(intervals, true_interquartile_mean(shares(solved=solved))) <= 0.975
@@ -429,7 +429,7 @@ def test_interquartile_mean_interval_covers_with_diverged_replicates(n: int) -> 
     rng = np.random.default_rng(n)
     humps = shares(solved=0.5, diverged=0.1)
     intervals = (
-        statistics.interquartile_mean_interval(values, 0.95, rng, resamples=2_000)
+        statistics.interquartile_mean_interval(values, 0.95, rng, resamples=1_000)
         for values in draw(rng, (2_000, n), humps)
     )
     assert 0.93 <= coverage(intervals, true_interquartile_mean(humps)) <= 0.975
