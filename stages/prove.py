@@ -11,37 +11,55 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stages.errors import InputError, run
+from stages.files import REPORTS
+from stages.git import check_top_folder, git
+from stages.study.settings import FOLDER as STUDY
 
 
 def main() -> None:
     """Say whether HEAD is proved; DVC's own output goes to stderr."""
+    check_top_folder()
+    commit = git("rev-parse", "--short", "HEAD")
     with TemporaryDirectory(prefix="prove-") as folder:
         clone = Path(folder) / "clone"
-        if git("rev-parse", "--show-cdup", folder=Path.cwd()) != "":
-            raise InputError("run from the top folder of the project")
-        git("clone", "--quiet", str(Path.cwd()), str(clone), folder=Path.cwd())
-        (clone / "dvc.lock").unlink(missing_ok=True)
+        git("clone", "--quiet", str(Path.cwd()), str(clone))
+        forget(clone)
         repro(clone)
         changed = git("status", "--porcelain", folder=clone).splitlines()
-        commit = git("rev-parse", "--short", "HEAD", folder=clone)
-    print(words(commit, [line[3:] for line in changed]))
-    if git("status", "--porcelain", folder=Path.cwd()):
+    print(words(commit, changed))
+    if git("status", "--porcelain"):
         print("Changes that are not committed are no part of this.")
     sys.exit(1 if changed else 0)
 
 
 def words(commit: str, changed: list[str]) -> str:
-    """Return the outcome for a person, as Markdown."""
+    """Return the outcome for a person, as Markdown.
+
+    Args:
+        commit: short.
+        changed: what git's status says, as " M path"; " D" is of a file that the run has not made.
+
+    """
     if not changed:
         return (
             f"**Proved.** A run from nothing gives the `dvc.lock`, the reports and the figures of {commit}, "
-            "to the byte."
+            "to the byte. (`reports/study` is what `make study` makes, and no part of this.)"
         )
-    files = "\n".join(f"- {path}" for path in changed)
+    files = "\n".join(
+        f"- {line[3:]}{', which no stage makes: delete it' if line[1] == 'D' else ''}" for line in changed
+    )
     return (
         f"**Not proved.** A run from nothing gives other bytes than {commit} has in:\n\n{files}\n\n"
         "To mend it: `rm dvc.lock && dvc repro --force`, look at `git diff`, and commit what changed."
     )
+
+
+def forget(clone: Path) -> None:
+    """Delete what a run must make again, so that nothing committed can pass for made."""
+    (clone / "dvc.lock").unlink(missing_ok=True)
+    for path in sorted((clone / REPORTS).rglob("*")):
+        if path.is_file() and STUDY not in path.relative_to(clone).parents:
+            path.unlink()
 
 
 def repro(clone: Path) -> None:
@@ -60,22 +78,10 @@ def repro(clone: Path) -> None:
             stdout=sys.stderr,
         )
         if done.returncode:
+            print("**Not proved.** `dvc repro --force` fails in a fresh clone of this commit.")
             raise InputError(
                 "not proved: `dvc repro --force` fails in a fresh clone of HEAD; its words are above"
             )
-
-
-def git(*arguments: str, folder: Path) -> str:
-    """Return git's answer.
-
-    Raises:
-        InputError: git failed.
-
-    """
-    done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
-    if done.returncode:
-        raise InputError(f"git {arguments[0]}: {' '.join(done.stderr.split())}")
-    return done.stdout.rstrip()
 
 
 if __name__ == "__main__":

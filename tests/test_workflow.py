@@ -129,9 +129,41 @@ def test_texts_of_the_request_enter_scripts_through_variables_alone(workflow: di
     assert not any("${{" in script for script in scripts)
 
 
+def test_it_looks_at_the_requests_own_commit_with_its_history_and_pips_cache(
+    workflow: dict[str, Any],
+) -> None:
+    checkout, python = (step["with"] for step in workflow["jobs"]["results"]["steps"][:2])
+    assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.pull_request.head.sha }}", 0)
+    assert python["cache"] == "pip"
+    assert all((TOP / path).is_file() for path in python["cache-dependency-path"].split())
+
+
+def test_proof_and_review_are_made_whatever_the_tests_say(workflow: dict[str, Any]) -> None:
+    assert step(workflow, "results", "Set up")["id"] == "setup"
+    for name in ("Proof", "Review"):
+        condition = step(workflow, "results", name)["if"]
+        assert condition == "${{ !cancelled() && steps.setup.outcome == 'success' }}"
+
+
+def test_a_base_that_cannot_be_read_leaves_the_proof_to_be_posted(
+    workflow: dict[str, Any], request_branch: Path, environment: dict[str, str], run: Run, tmp_path: Path
+) -> None:
+    empty = "git commit-tree $(git mktree </dev/null) -m Empty"
+    done = run(f"git update-ref refs/remotes/origin/main $({empty})", request_branch)
+    assert done.returncode == 0, done.stderr
+    (tmp_path / "proof.md").write_text("**Proved.**\n")
+    done = execute(step(workflow, "results", "Review"), request_branch, environment)
+    assert done.returncode == 0, done.stderr
+    summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
+    assert summary.startswith(f"{MARKER}\n\nNo review:\n\n```\norigin/main: no commit in common")
+    assert summary.endswith("\n```\n\n**Proved.**\n")
+    assert "No review" in Path(environment["GITHUB_OUTPUT"]).read_text()
+
+
 def test_a_fork_gets_no_comment(workflow: dict[str, Any]) -> None:
     condition = workflow["jobs"]["comment"]["if"]
     assert "github.event.pull_request.head.repo.full_name == github.repository" in condition
+    assert "github.actor != 'dependabot[bot]'" in condition
     assert "always()" not in WORKFLOW.read_text()
 
 
@@ -177,6 +209,9 @@ def test_one_comment_is_posted_then_updated(
     assert "repos/an-owner/a-project/issues/7/comments" in asked
     assert MARKER in asked[asked.index("--jq") + 1]
     assert f"body={review}" in sent
+    environment["REVIEW"] = "x" * 70_000
+    execute(post, tmp_path, environment)
+    assert f"body={'x' * 65_000}" in calls(environment)[-1]
     if there:
         assert sent[:4] == ["api", "--method", "PATCH", "repos/an-owner/a-project/issues/comments/42"]
     else:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from stages.errors import InputError, run
 from stages.files import write_text
+from stages.git import check_top_folder
 from stages.review.markdown import markdown
 from stages.review.page import page
 from stages.review.revisions import WORKSPACE, base_branch, image_folder, read_revision
@@ -14,6 +15,7 @@ from stages.review.revisions import WORKSPACE, base_branch, image_folder, read_r
 def main() -> None:
     """Print the review as Markdown; with --html, write it as a page too."""
     arguments = parser().parse_args()
+    check_top_folder()
     names = arguments.revisions or [base_branch()]
     if len(names) == 1:
         names.append(WORKSPACE)
@@ -25,7 +27,7 @@ def main() -> None:
             print(error, file=sys.stderr)
     if len(revisions) < 2:
         raise InputError("nothing to compare: it takes two revisions that can be read")
-    print(markdown(revisions, image_folder()), end="")
+    print(markdown(revisions, image_folder), end="")
     if arguments.html:
         write_text(arguments.html, page(revisions))
         print(f"{arguments.html}: open it in a browser, no network needed", file=sys.stderr)

@@ -3,6 +3,7 @@
 The first revision is the one that the others are compared with.
 """
 
+import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -124,12 +125,7 @@ def verdicts(revisions: Sequence[Revision]) -> Table:
 
 
 def figures(revisions: Sequence[Revision]) -> tuple[list[str], list[str]]:
-    """Return the paths of the figures that differ between two revisions, and of those that do not.
-
-    Of more than two none: side by side they would be too small to read.
-    """
-    if len(revisions) > 2:
-        return [], []
+    """Return the paths of the figures that differ between revisions, and of those that do not."""
     paths = _union(revision.figures for revision in revisions)
     same = [path for path in paths if len({revision.figures.get(path) for revision in revisions}) == 1]
     return [path for path in paths if path not in same], same
@@ -149,9 +145,12 @@ def moved(before: Revision, after: Revision, key: str) -> str:
 
 
 def interval(revision: Revision, key: str) -> tuple[float, float] | None:
-    """Return the two ends of a metric's interval, None where the revision has none."""
+    """Return the two ends of a metric's interval, None where the revision has none.
+
+    A high end that is missing is infinite: metrics.json has null for what JSON has no number for.
+    """
     low, high = (revision.metrics.get(f"{key}_{end}") for end in ("low", "high"))
-    return None if low is None or high is None else (low, high)
+    return None if low is None else (low, math.inf if high is None else high)
 
 
 def with_interval(revision: Revision, key: str, text: Callable[[Any], str]) -> str:

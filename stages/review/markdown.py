@@ -1,21 +1,22 @@
 """The review as Markdown, for a pull request."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from stages.review import compare
 from stages.review.compare import ABSENT
 from stages.review.revisions import Revision
 
+ImageFolder = Callable[[str], str | None]
 MARKER = "<!-- stages.review -->"  # by which the workflow finds its own comment
 
 
-def markdown(revisions: Sequence[Revision], image_folder: str | None) -> str:
+def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
     """Return the whole review.
 
     Args:
         revisions: two or more; the first is what the others are compared with.
-        image_folder: address below which the files of a commit are found, or None.
+        image_folder: gives the address below which the files of a commit are found, None where it has none.
 
     """
     parts = [MARKER, f"## {plain(compare.title(revisions))}"]
@@ -27,8 +28,7 @@ def markdown(revisions: Sequence[Revision], image_folder: str | None) -> str:
     parts += [plain(compare.legend(revisions)), "### Figures", figures(revisions, image_folder)]
     header, rows = compare.changed_metrics(revisions)
     if rows:
-        summary = f"<summary>All {len(rows)} numbers that differ</summary>"
-        parts.append(f"<details>{summary}\n\n{table(header, rows)}\n\n</details>")
+        parts.append(folded(f"All {len(rows)} numbers that differ", table(header, rows)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -43,28 +43,38 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def figures(revisions: Sequence[Revision], image_folder: str | None) -> str:
-    """Return the figures that differ, a row each with the revisions side by side, and the names of the rest."""
+def figures(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
+    """Return the figures that differ, a row each with the revisions side by side, and the names of the rest.
+
+    Of more than two revisions they are folded away, since they are small.
+    """
     differ, same = compare.figures(revisions)
     parts = []
     if differ:
         rows = [_row(image(revision, path, image_folder) for revision in revisions) for path in differ]
         headings = compare.headings(revisions)
-        parts.append("\n".join([_row(map(plain, headings)), _row("---" for _ in headings), *rows]))
+        images = "\n".join([_row(map(plain, headings)), _row("---" for _ in headings), *rows])
+        parts.append(images if len(revisions) == 2 else folded(f"{len(differ)} figures that differ", images))
     if same:
         parts.append(f"The same in all: {', '.join(map(compare.caption, same))}.")
-    return "\n\n".join(parts) or "Name two revisions to see their figures side by side."
+    return "\n\n".join(parts) or "None."
 
 
-def image(revision: Revision, path: str, image_folder: str | None) -> str:
+def image(revision: Revision, path: str, image_folder: ImageFolder) -> str:
     """Return one figure; where no address shows it, how git gets it."""
     if path not in revision.figures:
         return ABSENT
     if revision.commit is None:
         return f"![{compare.caption(path)}]({path})"
-    if image_folder is None:
+    folder = image_folder(revision.commit)
+    if folder is None:
         return f"`git show {revision.commit[:7]}:{path}`"
-    return f"![{compare.caption(path)}]({image_folder}/{revision.commit}/{path})"
+    return f"![{compare.caption(path)}]({folder}/{path})"
+
+
+def folded(summary: str, text: str) -> str:
+    """Return `text` behind a summary that opens it."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
 
 
 def plain(text: str) -> str:

@@ -84,7 +84,11 @@ def figures(revisions: Sequence[Revision]) -> str:
             f"<figure><figcaption>{escape(heading)}</figcaption>{image(revision, path)}</figure>"
             for heading, revision in zip(compare.headings(revisions), revisions, strict=True)
         )
-        parts.append(f"<h3>{escape(compare.caption(path))}</h3><div class='pair'>{images}</div>")
+        caption, side_by_side = escape(compare.caption(path)), f"<div class='pair'>{images}</div>"
+        if len(revisions) == 2:
+            parts.append(f"<h3>{caption}</h3>{side_by_side}")
+        else:
+            parts.append(f"<details><summary>{caption}</summary>{side_by_side}</details>")
     if same:
         parts.append(f"<p>The same in all: {escape(', '.join(map(compare.caption, same)))}.</p>")
     return "\n".join(parts)

@@ -1,22 +1,23 @@
 """What a revision says: its params, metrics, loss curves and figures, read through DVC's Python API."""
 
+import contextlib
 import json
 import os
 import re
-import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
 from ruamel.yaml import YAML, YAMLError
 
 from stages.errors import InputError
 from stages.files import FIGURES, METRICS, REPORTS
+from stages.git import git
 
+T = TypeVar("T")
 LOSSES = REPORTS / "losses.csv"
-PARAMS = "params.yaml"
-LOCK = "dvc.lock"
+PIPELINE, PARAMS, LOCK = "dvc.yaml", "params.yaml", "dvc.lock"
 WORKSPACE = "workspace"  # DVC's name for the files as they lie here
 
 
@@ -46,50 +47,93 @@ def read_revision(name: str) -> Revision:
 
     """
     # DVC takes a second to import: only who reads pays for it, not who asks for --help.
+    from dvc.exceptions import DvcException
+
+    files = _files(name)
+    tree, top = files.repo.fs, files.repo.root_dir
+    code = "mend it" if name == WORKSPACE else "name another revision"
+    run = "`dvc repro` makes it" if name == WORKSPACE else "run the pipeline there and commit its reports"
+
+    def read(path: str, parse: Callable[[Any], T], remedy: str) -> T:
+        """Return what the file at `path` says; it must be there, and parse."""
+        try:
+            # DVC finds nothing before it has read these, so that they are read past it.
+            past = path in (PIPELINE, PARAMS, LOCK)
+            with tree.open(tree.join(top, path)) if past else files.open(path) as file:
+                return parse(file)
+        except FileNotFoundError:
+            if not past and files.exists(path):
+                problem = f"{path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
+            else:
+                problem = f"has no {path}; {remedy}"
+        except (OSError, YAMLError, ValueError, KeyError) as error:
+            problem = f"{path} is damaged ({_one_line(error)}); {remedy}"
+        except DvcException as error:
+            problem = f"{_one_line(error)}; {code}"
+        raise InputError(f"{name}: {problem}")
+
+    if not tree.exists(tree.join(top, PIPELINE)):
+        raise InputError(f"{name}: holds no pipeline, no {PIPELINE}; name another revision")
+    pipeline = read(PIPELINE, _mapping, code)
+    params = flat(read(PARAMS, _mapping, code))
+    lock = read(LOCK, _mapping, run) if tree.exists(tree.join(top, LOCK)) else {}
+    metrics = read(METRICS.as_posix(), _metrics, run)
+    figures = [path for path in _figures(pipeline) if files.exists(path)]
+    return Revision(
+        name=short(name),
+        commit=files.repo.get_rev() if name != WORKSPACE else _commit_of_workspace(),
+        params=params,
+        metrics=metrics,
+        losses=read(LOSSES.as_posix(), _losses, run),
+        figures={path: read(path, lambda file: file.read(), run) for path in figures},
+        not_run=not_run(params, lock.get("stages", {})),
+    )
+
+
+def _files(name: str) -> Any:
+    """Return the files of a revision, those in DVC's cache among them, as dvc.api's file system."""
     from dvc.api import DVCFileSystem
     from dvc.exceptions import DvcException
     from dvc.scm import RevError
 
-    rev = None if name == WORKSPACE else name
-    path, remedy = PARAMS, "mend it"
     try:
-        files = DVCFileSystem(rev=rev)
-        # dvc.api.params_show(rev=...) would read the workspace too, and fail where that is damaged.
-        params = files.repo.params.show(on_error="raise")[""]["data"].get(path, {}).get("data")
-        if not params:
-            raise InputError(f"{name}: holds no pipeline, no dvc.yaml with {path}; name another revision")
-        remedy = "`dvc repro` makes it" if rev is None else "run the pipeline there and commit its reports"
-        path = METRICS.as_posix()
-        metrics = json.loads(files.read_text(path))
-        path = LOSSES.as_posix()
-        with files.open(path) as file:
-            losses = pd.read_csv(file)[["model", "epoch", "median", "q25", "q75"]]
-        path = FIGURES.as_posix()
-        figures = {path: files.read_bytes(path) for path in _figures(files)}
-        path = LOCK
-        lock = YAML(typ="safe").load(files.read_text(path)) if files.exists(path) else {}
+        # Of a file's or a folder's hash DVC would make a commit.
+        if not name or _git("cat-file", "-t", name) in ("blob", "tree"):
+            raise RevError(name or "an empty name")
+        files = DVCFileSystem(rev=None if name == WORKSPACE else name)
+        files.repo  # noqa: B018 - which is looked up only now
     except RevError:
         raise InputError(
-            f"{name}: no such branch, tag, commit or finished experiment; "
+            f"{name or 'an empty name'}: no such branch, tag, commit or finished experiment; "
             "`git branch -a` and `dvc exp list -A` show them"
         ) from None
-    except FileNotFoundError:
-        if files.exists(path):
-            raise InputError(
-                f"{name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
-            ) from None
-        raise InputError(f"{name}: has no {path}; {remedy}") from None
-    except (DvcException, YAMLError, ValueError, KeyError) as error:
-        raise InputError(f"{name}: {path} is damaged ({_one_line(error)}); {remedy}") from None
-    return Revision(
-        name=short(name),
-        commit=files.repo.get_rev() if rev else _commit_of_workspace(),
-        params=flat(params),
-        metrics={key: value for key, value in flat(metrics).items() if value is not None},
-        losses=losses,
-        figures=figures,
-        not_run=not_run(flat(params), lock.get("stages", {})),
-    )
+    except DvcException as error:
+        raise InputError(f"{name}: {_one_line(error)}") from None
+    return files
+
+
+def _mapping(file: Any) -> dict[str, Any]:
+    content = YAML(typ="safe").load(file)
+    if not isinstance(content, dict):
+        raise ValueError("holds no names with values")
+    return content
+
+
+def _metrics(file: Any) -> dict[str, Any]:
+    """Return the metrics that are not null, flat; all are numbers but the verdicts."""
+    content = json.load(file)
+    if not isinstance(content, dict):
+        raise ValueError("holds no names with values")
+    metrics = {key: value for key, value in flat(content).items() if value is not None}
+    for key, value in metrics.items():
+        if not isinstance(value, str if key.endswith(".verdict") else int | float):
+            raise ValueError(f"{key}: found {value!r}")
+    return metrics
+
+
+def _losses(file: Any) -> pd.DataFrame:
+    types = {"model": str, "epoch": int, "median": float, "q25": float, "q75": float}
+    return pd.read_csv(file, dtype=types)[list(types)]
 
 
 def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:
@@ -150,15 +194,17 @@ def base_branch() -> str:
     )
 
 
-def image_folder() -> str | None:
-    """Return the address under which GitHub shows files by commit; None where origin is elsewhere."""
+def image_folder(commit: str) -> str | None:
+    """Return the address under which GitHub shows a commit's files; None where origin is elsewhere or lacks it."""
     if "GITHUB_REPOSITORY" in os.environ:
         server = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-        return f"{server}/{os.environ['GITHUB_REPOSITORY']}/raw"
+        return f"{server}/{os.environ['GITHUB_REPOSITORY']}/raw/{commit}"
+    if not _git("branch", "--remotes", "--contains", commit):
+        return None
     origin = re.fullmatch(
         r"(?:https://|ssh://git@|git@)github\.com[:/](.+?)(?:\.git)?/?", _git("remote", "get-url", "origin")
     )
-    return f"https://github.com/{origin[1]}/raw" if origin else None
+    return f"https://github.com/{origin[1]}/raw/{commit}" if origin else None
 
 
 def _commit_of_workspace() -> str | None:
@@ -166,17 +212,18 @@ def _commit_of_workspace() -> str | None:
     return None if _git("status", "--porcelain", "--", REPORTS.as_posix()) else _git("rev-parse", "HEAD")
 
 
+def _figures(pipeline: Mapping[str, Any]) -> list[str]:
+    """Return the figures that dvc.yaml names under `plots`."""
+    paths = [plot for plot in pipeline.get("plots") or [] if isinstance(plot, str)]
+    return [path for path in paths if PurePosixPath(path).is_relative_to(FIGURES)]
+
+
 def _one_line(error: Exception) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
-def _figures(files: Any) -> list[str]:
-    """Return the figures that dvc.yaml names under `plots` and that are there."""
-    plots = YAML(typ="safe").load(files.read_text("dvc.yaml")).get("plots") or []
-    paths = [plot for plot in plots if isinstance(plot, str)]
-    return [path for path in paths if PurePosixPath(path).is_relative_to(FIGURES) and files.exists(path)]
-
-
 def _git(*arguments: str) -> str:
     """Return git's answer, empty where it has none."""
-    return subprocess.run(["git", *arguments], capture_output=True, text=True, check=False).stdout.strip()
+    with contextlib.suppress(InputError):
+        return git(*arguments)
+    return ""

@@ -9,13 +9,11 @@ import sys
 from matplotlib import style
 
 from stages.errors import InputError, run
-from stages.files import REPORTS, replacing, write_csv, write_text
+from stages.files import replacing, write_csv, write_text
 from stages.params import load_params, split_pair
 from stages.plot import figures
 from stages.study import answer, data_sets, settings
 from stages.study.experiments import Experiment, read_experiment
-
-FOLDER = REPORTS / "study"
 
 
 def main() -> None:
@@ -35,11 +33,11 @@ def main() -> None:
     others = [experiment(settings.data_name(seed), settings.data(seed)) for seed in settings.DATA_SEEDS]
 
     shares = data_sets.shares_of_spread([one.outcomes for one in others])
-    write_csv(FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
-    with style.context(["default", figures.RC]), replacing(FOLDER / "answer.png") as partial:
+    write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
+    with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
         figure = answer.figure(sweep, fresh, params.evaluate.compare)
         figure.savefig(partial, format="png", metadata={"Software": None})
-    write_text(FOLDER / "README.md", answer.report(sweep, fresh, best, shares, params))
+    write_text(settings.FOLDER / "README.md", answer.report(sweep, fresh, best, shares, params))
     print(answer.sentences(original, fresh, best, params))
 
 

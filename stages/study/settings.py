@@ -2,6 +2,10 @@
 
 from collections.abc import Iterable, Mapping
 
+from stages.files import REPORTS
+
+FOLDER = REPORTS / "study"
+
 LRS = (0.0003, 0.001, 0.003, 0.01)
 ORIGINAL_LR = 0.01  # the step size of the original experiment, and of the default run
 REPLICATES = 100

@@ -64,6 +64,14 @@ def test_outcomes_have_intervals_where_known_and_marks_against_the_first(revise:
     assert rows["stacked test MSE"] == ["—", "—"]
 
 
+def test_an_interval_without_a_high_end_is_open_and_never_below(revise: Revise) -> None:
+    half = revise(metrics={"single.test.iqm_high": None})
+    assert compare.with_interval(half, "single.test.iqm", compare.number) == "0.002 (0.001 to inf)"
+    higher = {"single.test.iqm": 5.0, "single.test.iqm_low": 4.0, "single.test.iqm_high": None}
+    assert compare.moved(half, revise(metrics=higher), "single.test.iqm") == ""
+    assert compare.moved(revise(), revise(metrics=higher), "single.test.iqm") == UP
+
+
 def test_of_many_revisions_the_last_epoch_alone_with_a_row_each(revise: Revise) -> None:
     revisions = [revise(), revise("a"), revise("b", params={"train.lr": 1.0})]
     params, verdicts, metrics = (table for _, table in compare.sections(revisions))
@@ -132,7 +140,7 @@ def test_figures_are_told_apart_by_their_bytes(revise: Revise) -> None:
     base = revise(figures={"a.png": b"1", "b.png": b"2"})
     after = revise(figures={"a.png": b"1", "b.png": b"3", "c.png": b"4"})
     assert compare.figures([base, after]) == (["b.png", "c.png"], ["a.png"])
-    assert compare.figures([base, after, after]) == ([], [])
+    assert compare.figures([base, base, after]) == (["b.png", "c.png"], ["a.png"])
 
 
 def test_headings_show_the_commit_unless_it_is_the_name(revise: Revise) -> None:

@@ -2,6 +2,7 @@ import re
 
 import pytest
 
+from stages.review.compare import DOWN, UP
 from stages.review.markdown import MARKER, markdown, plain, table
 from tests.review.conftest import Revise
 
@@ -9,10 +10,14 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 FIGURE = "reports/figures/losses.png"
 
 
+def nowhere(commit: str) -> None:
+    """Stand for an origin that shows no files."""
+
+
 def test_figures_stand_side_by_side_at_their_commits_address(revise: Revise) -> None:
     base = revise(commit=SHA, figures={FIGURE: b"1"})
     after = revise("idea", commit=SHA[::-1], figures={FIGURE: b"2"})
-    text = markdown([base, after], "https://example.org/raw")
+    text = markdown([base, after], lambda commit: f"https://example.org/raw/{commit}")
     assert (
         f"| ![losses](https://example.org/raw/{SHA}/{FIGURE}) | "
         f"![losses](https://example.org/raw/{SHA[::-1]}/{FIGURE}) |" in text.splitlines()
@@ -21,20 +26,20 @@ def test_figures_stand_side_by_side_at_their_commits_address(revise: Revise) -> 
 
 def test_without_an_address_git_shows_a_commits_figure_and_the_folder_the_workspaces(revise: Revise) -> None:
     base = revise(commit=SHA, figures={FIGURE: b"1"})
-    text = markdown([base, revise("workspace", figures={FIGURE: b"2"})], None)
+    text = markdown([base, revise("workspace", figures={FIGURE: b"2"})], nowhere)
     assert f"| `git show {SHA[:7]}:{FIGURE}` | ![losses]({FIGURE}) |" in text.splitlines()
 
 
 def test_a_figure_that_one_side_lacks_is_a_dash_and_an_equal_one_a_name(revise: Revise) -> None:
     base = revise(figures={FIGURE: b"1"})
     after = revise("idea", figures={FIGURE: b"1", "reports/figures/cost.png": b"2"})
-    lines = markdown([base, after], None).splitlines()
+    lines = markdown([base, after], nowhere).splitlines()
     assert "| — | ![cost](reports/figures/cost.png) |" in lines
     assert "The same in all: losses." in lines
 
 
 def test_equal_revisions_take_three_lines(revise: Revise) -> None:
-    assert [line for line in markdown([revise(), revise("twin")], None).splitlines() if line] == [
+    assert [line for line in markdown([revise(), revise("twin")], nowhere).splitlines() if line] == [
         MARKER,
         "## Review: twin against main",
         "- twin: the same params, metrics, loss curves and figures",
@@ -45,7 +50,7 @@ def test_every_table_is_well_formed_and_after_a_blank_line(revise: Revise) -> No
     after = revise(
         "a|b", params={"train.lr": 1.0, "data.task": "me|an"}, metrics={"single.solved": 0.3}, figures={}
     )
-    text = markdown([revise(), after], None)
+    text = markdown([revise(), after], nowhere)
     blocks = [block for block in text.split("\n\n") if block.startswith("|")]
     assert len(blocks) == 5  # params, verdicts, metrics, figures, numbers
     for block in blocks:
@@ -54,8 +59,21 @@ def test_every_table_is_well_formed_and_after_a_blank_line(revise: Revise) -> No
         assert re.fullmatch(r"(\| --- )+\|", block.splitlines()[1])
 
 
+def test_of_many_revisions_the_figures_that_differ_fold_away(revise: Revise) -> None:
+    others = [revise(name, figures={FIGURE: name.encode()}) for name in ("one", "two")]
+    text = markdown([revise(), *others], nowhere)
+    images = " | ".join([f"![losses]({FIGURE})"] * 3)
+    assert "<details><summary>1 figures that differ</summary>\n\n| main | one | two |\n" in text
+    assert f"\n| {images} |\n\n</details>\n" in text
+
+
+def test_the_marks_are_explained(revise: Revise) -> None:
+    text = markdown([revise(), revise("idea", metrics={"single.solved": 0.3})], nowhere)
+    assert f"{UP} and {DOWN}: the interval lies wholly above or below that of main." in text
+
+
 def test_numbers_that_differ_fold_away(revise: Revise) -> None:
-    text = markdown([revise(), revise("idea", metrics={"single.solved": 0.3})], None)
+    text = markdown([revise(), revise("idea", metrics={"single.solved": 0.3})], nowhere)
     assert text.count("<details>") == text.count("</details>") == 1
     assert text.endswith("| single.solved | 0.25 (0.1 to 0.4) | 0.3 (0.1 to 0.4) |\n\n</details>\n")
 

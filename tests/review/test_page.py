@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from stages.review.compare import DOWN, UP
 from stages.review.page import page, script_json
 from tests.review.conftest import Revise
 
@@ -39,6 +40,16 @@ def test_the_page_carries_charts_tables_and_both_images(html: str) -> None:
         assert f"id='{name}'" in html
     assert html.count("data:image/png;base64,") == 2
     assert "<th>train.lr</th><td>0.01</td>" in html
+    assert "<li>&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;: train.lr=" in html
+    assert f"{UP} and {DOWN}: the interval lies wholly above" in html
+    assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
+
+
+def test_of_many_revisions_each_figure_opens(revise: Revise) -> None:
+    others = [revise(name, figures={"reports/figures/losses.png": name.encode()}) for name in ("one", "two")]
+    text = page([revise(), *others])
+    assert text.count("data:image/png;base64,") == 3
+    assert text.count("<details><summary>losses</summary>") == text.count("</details>") == 1
 
 
 def test_json_in_a_script_reads_back(revise: Revise) -> None:

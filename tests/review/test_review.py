@@ -70,7 +70,8 @@ def test_a_committed_figure_is_shown_at_its_address_of_the_workspace_too(
 ) -> None:
     done = run(
         "dvc exp apply idea && git commit --quiet -am Idea "
-        "&& git remote add origin https://github.com/an-owner/a-project.git",
+        "&& git remote add origin https://github.com/an-owner/a-project.git "
+        "&& git update-ref refs/remotes/origin/main HEAD",
         project,
     )
     assert done.returncode == 0
@@ -97,7 +98,7 @@ def test_what_cannot_be_read_is_said_in_a_line_each_and_the_rest_compared(
     assert err.splitlines() == [
         "nope: no such branch, tag, commit or finished experiment; "
         "`git branch -a` and `dvc exp list -A` show them",
-        "bare: holds no pipeline, no dvc.yaml with params.yaml; name another revision",
+        "bare: holds no pipeline, no dvc.yaml; name another revision",
         "unrun: has no reports/metrics.json; run the pipeline there and commit its reports",
         "broken: reports/metrics.json is damaged (Expecting property name enclosed in double quotes: "
         "line 2 column 1 (char 2)); run the pipeline there and commit its reports",
@@ -129,6 +130,57 @@ def test_wrong_params_are_no_traceback(project: Path, review: Review) -> None:
     assert (code, out) == (2, "")
     assert err.startswith("workspace: params.yaml is damaged (")
     assert err.count("\n") == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "says"),
+    [
+        ("reports/metrics.json", "[1]", "holds no names with values"),
+        (
+            "reports/metrics.json",
+            '{"stacked_vs_single": {"test": {"p": "x"}}}',
+            "stacked_vs_single.test.p: found 'x'",
+        ),
+        (
+            "reports/losses.csv",
+            "model,epoch,median,q25,q75\nsingle,0,x,0,0\n",
+            "could not convert string to float",
+        ),
+        ("reports/losses.csv", "model,epoch\n", "not in index"),
+        ("dvc.yaml", "stages: [", "while parsing"),
+        ("dvc.lock", "- 1\n", "holds no names with values"),
+        ("params.yaml", "", "holds no names with values"),
+    ],
+)
+def test_a_damaged_file_is_named_and_spoils_no_other_comparison(
+    path: str, text: str, says: str, project: Path, review: Review
+) -> None:
+    (project / path).write_text(text)
+    code, out, err = review(project, "main", "idea", "workspace", "--html", str(project / "review.html"))
+    assert code == 0
+    assert "## Review: idea (" in out
+    assert err.startswith(f"workspace: {path} is damaged (")
+    assert says in err
+    assert err.count("\n") == 2  # the page's line is the other
+
+
+def test_what_is_no_file_or_no_commit_is_told(project: Path, review: Review) -> None:
+    (project / "reports/metrics.json").unlink()
+    (project / "reports/metrics.json").mkdir()
+    code, _, err = review(project, "main", "idea", "workspace", "HEAD:params.yaml", "main^{tree}", "")
+    assert code == 0
+    lines = err.splitlines()
+    assert lines[0].startswith("workspace: reports/metrics.json is damaged (")
+    assert [line.partition(":")[0] for line in lines[1:]] == ["HEAD", "main^{tree}", "an empty name"]
+    assert all("no such branch, tag, commit" in line for line in lines[1:])
+
+
+def test_elsewhere_it_says_where_to_run(project: Path, tmp_path: Path, review: Review) -> None:
+    assert review(project / "reports") == (2, "", "run from the top folder of the project\n")
+    (tmp_path / "elsewhere").mkdir()
+    code, out, err = review(tmp_path / "elsewhere")
+    assert (code, out) == (2, "")
+    assert err.startswith("git rev-parse: fatal: not a git repository")
 
 
 def test_html_writes_a_page_beside_the_markdown(compared: Path, review: Review, tmp_path: Path) -> None:

@@ -97,15 +97,20 @@ def test_histories_with_nothing_in_common_have_no_base(clone: Path) -> None:
         ("../origin", None),
     ],
 )
-def test_images_are_where_origin_is_if_that_is_github(origin: str, folder: str | None, clone: Path) -> None:
+def test_images_are_where_origin_is_if_that_is_github_and_has_the_commit(
+    origin: str, folder: str | None, clone: Path
+) -> None:
     git(clone, "remote", "set-url", "origin", origin)
-    assert revisions.image_folder() == folder
+    pushed = git(clone, "rev-parse", "HEAD")
+    assert revisions.image_folder(pushed) == (folder and f"{folder}/{pushed}")
+    git(clone, "commit", "--quiet", "--allow-empty", "--message", "Here alone")
+    assert revisions.image_folder(git(clone, "rev-parse", "HEAD")) is None
 
 
 def test_on_a_runner_images_are_at_its_own_server(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "an-owner/a-project")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
-    assert revisions.image_folder() == "https://github.example.org/an-owner/a-project/raw"
+    assert revisions.image_folder("abc") == "https://github.example.org/an-owner/a-project/raw/abc"
 
 
 def test_a_full_hash_is_shown_short() -> None:
