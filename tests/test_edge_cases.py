@@ -16,19 +16,23 @@ from tests.test_same_bytes import results
         ({"replicates": 1}, "One replicate decides nothing: no verdict on stacked vs single."),
         ({"num_samples": 1, "test_samples": 1}, "3 replicates are too few to show anything."),
         ({"seq_length": 1, "epochs": 1}, "After 1 epoch neither"),
+        ({"lr": "1.0e+30"}, "(median test R2 undefined for stacked and undefined for single; predicting"),
     ],
-    ids=["one replicate", "constant target", "one step"],
+    ids=["one replicate", "constant target", "one step", "all diverged"],
 )
-def test_reports_are_whole(changes: dict[str, int], sentence: str, run: Run, tmp_path: Path) -> None:
+def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Run, tmp_path: Path) -> None:
     folder = make_project(tmp_path)
     text = (folder / "params.yaml").read_text()
     for key, value in changes.items():
-        text = re.sub(rf"\b{key}: \d+", f"{key}: {value}", text)
+        text = re.sub(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
     (folder / "params.yaml").write_text(text)
     found = results(folder, run)
     page = found["reports/README.md"].decode()
     assert sentence in page
-    assert "nan" not in page
+    tables = [
+        text.decode() for path, text in found.items() if path.startswith("reports/") and path.endswith(".csv")
+    ]
+    assert not any("nan" in text for text in [page, *tables])
     assert "None" not in page
     metrics = json.loads(found["reports/metrics.json"], parse_constant=pytest.fail)
     assert metrics["stacked_vs_single"]["test"]["verdict"] == "inconclusive"

@@ -6,6 +6,7 @@ from stages.evaluate.baselines import constant_mse
 from stages.evaluate.metrics import all_metrics, multiply_adds, pairs
 from stages.evaluate.outcomes import comparison_epochs, outcomes
 from stages.evaluate.predictions import (
+    check_against_losses,
     check_against_torch,
     check_shapes,
     of_median_replicate,
@@ -51,6 +52,7 @@ def main() -> None:
         last = results[name].at(params.train.epochs)
         predicted = predictions(weights[name], dataset.x_test, model.nonlinearity, params.train.engine)
         check_against_torch(name, predicted, weights[name], dataset.x_test, model.nonlinearity, last.diverged)
+        check_against_losses(name, predicted, dataset.y_test, losses[name].test_mse[:, -1], last.diverged)
         an_epoch = STEP_COST * multiply_adds(weights[name], dataset.x_train.shape[1]) * len(dataset.x_train)
         loss_rows += curves.losses(name, losses[name].train_mse)
         progress_rows += curves.progress(name, results[name], an_epoch)

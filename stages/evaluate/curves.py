@@ -36,7 +36,7 @@ def progress(name: str, outcomes: Outcomes, multiply_adds_an_epoch: int) -> Iter
     replicates = len(outcomes.solved)
     for column, epoch in enumerate(outcomes.epochs):
         solved = int(outcomes.solved[:, column].sum())
-        interval = statistics.share_interval(solved, replicates, LEVEL)
+        interval = statistics.share_interval(solved, replicates, LEVEL) if replicates > 1 else ("", "")
         spent = int(epoch) * multiply_adds_an_epoch
         yield name, epoch, spent, *(values[column] for values in quartiles), solved / replicates, *interval
 
@@ -51,10 +51,10 @@ def comparisons(pair: str, a: Outcomes, b: Outcomes) -> Iterator[tuple]:
 
 
 def outcomes(name: str, losses: Losses, epochs: Sequence[int]) -> Iterator[tuple]:
-    """Yield the rows of outcomes.csv for one model: every replicate's losses after each of `epochs`."""
-    for replicate, (train_mse, test_mse) in enumerate(zip(losses.train_mse, losses.test_mse, strict=True)):
+    """Yield the rows of outcomes.csv for one model: every replicate's losses after each of `epochs`; nan as inf."""
+    for replicate, curves in enumerate(zip(losses.train_mse, losses.test_mse, strict=True)):
         for epoch in epochs:
-            yield name, replicate, epoch, train_mse[epoch], test_mse[epoch]
+            yield name, replicate, epoch, *(np.inf if np.isnan(mse[epoch]) else mse[epoch] for mse in curves)
 
 
 def nearest_median(values: np.ndarray) -> int:

@@ -98,6 +98,8 @@ def of_median_replicate(
 ) -> Iterator[tuple]:
     """Yield the rows of reports/predictions.csv for one model, of the replicate nearest the median test MSE.
 
+    What a diverged network predicts is blank where it is no number.
+
     Args:
         name: the model's.
         predicted: (replicates, N).
@@ -106,5 +108,5 @@ def of_median_replicate(
 
     """
     replicate = nearest_median(test_mse)
-    for pair in zip(y[:, 0], predicted[replicate], strict=True):
-        yield name, replicate, *pair
+    for y_true, y_predicted in zip(y[:, 0], predicted[replicate], strict=True):
+        yield name, replicate, y_true, "" if np.isnan(y_predicted) else y_predicted

@@ -91,7 +91,13 @@ def improvement(comparisons: pd.DataFrame) -> Figure:
     axes.set_xlim(0, comparisons["epoch"].max() if pairs else 1)
     axes.set_xlabel("epochs")
     axes.set_ylabel("probability of improvement")
-    axes.legend(loc="best", title="band: 95 % interval, each epoch by itself", title_fontsize=11)
+    # Below, since the bands leave no room.
+    figure.legend(
+        loc="outside lower center",
+        ncols=min(len(pairs) + 1, 3),
+        title="band: 95 % interval, each epoch by itself",
+        title_fontsize=11,
+    )
     return figure
 
 

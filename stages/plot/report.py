@@ -57,9 +57,9 @@ def report(metrics: Mapping[str, Any], params: Params) -> str:
     for epoch, key in epochs:
         sections += [f"## After {_epochs(epoch)}", ""]
         rows = [_model_row(name, group, group[key] if key else group) for name, group in models.items()]
-        sections += _table(MODEL_COLUMNS, [*rows, *_baseline_rows(metrics["baseline"])])
+        sections += table(MODEL_COLUMNS, [*rows, *_baseline_rows(metrics["baseline"])])
         if pairs:
-            sections += ["", *_table(PAIR_COLUMNS, _pair_rows(pairs, key))]
+            sections += ["", *table(PAIR_COLUMNS, _pair_rows(pairs, key))]
         sections += [""]
     sections += [
         f"Replicates a model: {params.train.replicates}, each from its own initial weights. "
@@ -70,10 +70,10 @@ def report(metrics: Mapping[str, Any], params: Params) -> str:
         "a replicate of the first model beats one of the second. The verdict is by whether its interval excludes 0.5: "
         f"the primary one ({params.evaluate.primary}, test MSE, last epoch) at 95 %, all others at the wider level in "
         "brackets, so that together they are wrong at most once in 20. `detects` is the probability that this many "
-        "replicates would have shown in 4 runs of 5; none where they are too few for any verdict. The interval of the "
-        "difference in shares solved is at the level of the pair's test MSE. A mean is a linear function of the "
-        "sequence, so least squares, where there are sequences enough, solves this task up to rounding: what the "
-        "networks lack is not capacity but a way for the optimiser to find it.",
+        "replicates would have shown in 4 runs of 5, as they would 1 less it; none where they are too few for any "
+        "verdict. The interval of the difference in shares solved is at the level of the pair's test MSE. A mean is "
+        "a linear function of the sequence, so least squares, where there are sequences enough, solves this task up "
+        "to rounding: a network that has not solved it was let down by its training, not by the task.",
         "",
     ]
     for name, text in FIGURES.items():
@@ -100,9 +100,7 @@ PAIR_COLUMNS = ("pair", "MSE", "P", "interval", "p value", "verdict", "detects",
 def _learned(a: Mapping[str, Any], b: Mapping[str, Any], first: str, second: str, params: Params) -> str:
     """Return how many replicates of both have solved the task."""
     if a["solved"] == b["solved"] == 0:
-        scores = (
-            f"median test R2 {number(a['test']['r2'])} for {first} and {number(b['test']['r2'])} for {second}"
-        )
+        scores = f"median test R2 {_score(a)} for {first} and {_score(b)} for {second}"
         return f"neither model has solved the task ({scores}; predicting the mean has 0)"
     return (
         f"{percent(a['solved'])} of the {first} and {percent(b['solved'])} of the {second} replicates have solved "
@@ -121,7 +119,12 @@ def _beats(test: Mapping[str, Any], first: str, second: str, replicates: int) ->
         return text
     if test["detectable"] is None:
         return f"{text}; {replicates} replicates are too few to show anything"
-    return f"{text}; {replicates} replicates would have shown {100 * test['detectable']:.0f} % or more"
+    return f"{text}; {replicates} replicates would have shown {shown(test['detectable'])}"
+
+
+def shown(detectable: float) -> str:
+    """Return what a run would have shown, either way, by the probability of improvement that it detects."""
+    return f"{percent(1 - detectable)} or less, or {percent(detectable)} or more"
 
 
 def limit(share: float) -> str:
@@ -138,7 +141,8 @@ def _model_row(name: str, model: Mapping[str, Any], now: Mapping[str, Any]) -> t
         _count(model["multiply_adds"]),
         number(train["median"]),
         number(test["median"]),
-        f"{number(test['iqm'])} ({_range(test['iqm_low'], test['iqm_high'], number)})",
+        f"{number(math.inf if test['iqm'] is None else test['iqm'])} "
+        f"({_range(test['iqm_low'], test['iqm_high'], number)})",
         number(test["r2"]),
         f"{percent(now['solved'])} ({_range(now['solved_low'], now['solved_high'], percent)})",
         percent(now["diverged"]),
@@ -176,7 +180,7 @@ def _pair_rows(pairs: Mapping[str, Any], key: str | None) -> list[tuple[str, ...
     return rows
 
 
-def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Return the lines of a Markdown table, all but the first column to the right."""
     rule = ("---", *("---:" for _ in header[1:]))
     return [f"| {' | '.join(row)} |" for row in (header, rule, *rows)]

@@ -5,14 +5,15 @@ It takes an hour or two on two cores. What DVC has in its cache is not run again
 
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 
 from matplotlib import style
 
 from stages.errors import InputError, run
 from stages.files import replacing, write_csv, write_text
-from stages.params import load_params, split_pair
+from stages.params import Params, load_params, split_pair
 from stages.plot import figures
-from stages.study import answer, data_sets, settings
+from stages.study import answer, settings
 from stages.study.experiments import Experiment, read_experiment
 
 
@@ -30,15 +31,31 @@ def main() -> None:
     best = answer.best_steps(sweep, list(params.models))
     original = sweep[settings.ORIGINAL_LR]
     fresh = experiment("study-best", settings.fresh(best))
-    others = [experiment(settings.data_name(seed), settings.data(seed)) for seed in settings.DATA_SEEDS]
-
-    shares = data_sets.shares_of_spread([one.outcomes for one in others])
-    write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
-    with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
-        figure = answer.figure(sweep, fresh, params.evaluate.compare)
-        figure.savefig(partial, format="png", metadata={"Software": None})
-    write_text(settings.FOLDER / "README.md", answer.report(sweep, fresh, best, shares, params))
+    elsewhere = {
+        "the default settings": [experiment(*settings.data(seed)) for seed in settings.DATA_SEEDS],
+        "each model's best step size": [
+            experiment(*settings.best_data(seed, best)) for seed in settings.DATA_SEEDS
+        ],
+    }
+    write(sweep, fresh, elsewhere, best, params)
     print(answer.sentences(original, fresh, best, params))
+
+
+def write(
+    sweep: Mapping[float, Experiment],
+    fresh: Experiment,
+    elsewhere: Mapping[str, Sequence[Experiment]],
+    best: Mapping[str, float],
+    params: Params,
+) -> None:
+    """Write reports/study/."""
+    runs = answer.titled(sweep, fresh)
+    write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
+    write_csv(settings.FOLDER / "comparisons.csv", answer.COMPARISONS, answer.comparison_rows(runs))
+    with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
+        figure = answer.figure(runs, params.evaluate.compare)
+        figure.savefig(partial, format="png", metadata={"Software": None})
+    write_text(settings.FOLDER / "README.md", answer.report(sweep, fresh, elsewhere, best, params))
 
 
 def experiment(name: str, changes: list[str]) -> Experiment:

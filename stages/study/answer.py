@@ -4,10 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
-from stages.plot.report import limit, number, percent
+from stages.plot.report import limit, number, percent, shown, table
+from stages.study.data_sets import mean_interval, shares_of_spread
 from stages.study.experiments import Experiment
 from stages.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 
@@ -15,6 +17,12 @@ SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
     "solved_high", "diverged",
 )  # fmt: skip
+COMPARISONS = ("run", "pair", "epoch", "p", "p_low", "p_high")
+
+
+def titled(sweep: Mapping[float, Experiment], fresh: Experiment) -> dict[str, Experiment]:
+    """Return the runs by what they are called."""
+    return {f"step size {lr:g}": one for lr, one in sweep.items()} | {"each model's best": fresh}
 
 
 def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict[str, float]:
@@ -44,6 +52,13 @@ def sweep_rows(
             yield title, name, lr, *("inf" if value is None else value for value in test), *solved
 
 
+def comparison_rows(runs: Mapping[str, Experiment]) -> Iterator[tuple]:
+    """Yield the rows of COMPARISONS: a pair in a run after an epoch, with the 95 % interval by itself."""
+    for title, one in runs.items():
+        for row in one.comparisons.itertuples():
+            yield title, row.pair, row.epoch, row.p, row.p_low, row.p_high
+
+
 def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float], params: Params) -> str:
     """Return the answer: at the original's settings, with each model's best step size, and against the control."""
     first, second = split_pair(params.evaluate.primary)
@@ -62,7 +77,8 @@ def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float]
         f"{_beats(original, first, second)}.",
         f"With each model's best step size ({steps}; chosen on other seeds), "
         f"{percent(fresh.metrics[first]['solved'])} of the {first} and "
-        f"{percent(fresh.metrics[second]['solved'])} of the {second} replicates have solved it, and "
+        f"{percent(fresh.metrics[second]['solved'])} of the {second} replicates have solved it (IQM of the test MSE "
+        f"{number(fresh.metrics[first]['test']['iqm'])} and {number(fresh.metrics[second]['test']['iqm'])}), and "
         f"{_beats(fresh, first, second)}.",
     ]
     for ours, theirs in controls:
@@ -70,22 +86,22 @@ def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float]
     return " ".join(text)
 
 
-def figure(sweep: Mapping[float, Experiment], fresh: Experiment, pairs: Sequence[str]) -> Figure:
-    """Draw, a panel a pair, the probability that the first model beats the second in each run, with its interval."""
-    runs = [(f"step size {lr:g}", one) for lr, one in sweep.items()] + [("each model's best", fresh)]
-    drawing = Figure(figsize=(8.5, 3.4), layout="constrained")
+def figure(runs: Mapping[str, Experiment], pairs: Sequence[str]) -> Figure:
+    """Draw, a panel a pair, how often the first model beats the second in each run, with its 95 % interval."""
+    drawing = Figure(figsize=(8.5, 3.6), layout="constrained")
     panels = drawing.subplots(1, len(pairs), squeeze=False, sharey=True)[0]
     for axes, pair in zip(panels, pairs, strict=True):
-        for row, (_, one) in enumerate(runs):
-            p, low, high = (float(one.comparisons.loc[pair, key]) for key in ("p", "p_low", "p_high"))
-            fresh_row = one is fresh
-            axes.plot([low, high], [row, row], color="#222222", linewidth=3 if fresh_row else 1.5)
-            axes.plot(p, row, "D" if fresh_row else "o", color="#222222", markersize=9 if fresh_row else 7)
+        for row, one in enumerate(runs.values()):
+            p, low, high = (float(one.last(pair)[key]) for key in ("p", "p_low", "p_high"))
+            reported = row == len(runs) - 1
+            axes.plot([low, high], [row, row], color="#222222", linewidth=3 if reported else 1.5)
+            axes.plot(p, row, "D" if reported else "o", color="#222222", markersize=9 if reported else 7)
         axes.axvline(0.5, color=NEUTRAL, linestyle=DOTS)
+        axes.set_title("no difference", fontsize=11, color=NEUTRAL)
         axes.set_xlim(0, 1)
-        axes.set_title(pair, fontsize=13)
-        axes.set_xlabel("probability of improvement")
-    panels[0].set_yticks(range(len(runs)), [title for title, _ in runs])
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.set_xlabel("{} beats {}, share of pairs".format(*split_pair(pair)))
+    panels[0].set_yticks(range(len(runs)), list(runs))
     panels[0].invert_yaxis()
     return drawing
 
@@ -93,48 +109,91 @@ def figure(sweep: Mapping[float, Experiment], fresh: Experiment, pairs: Sequence
 def report(
     sweep: Mapping[float, Experiment],
     fresh: Experiment,
+    elsewhere: Mapping[str, Sequence[Experiment]],
     best: Mapping[str, float],
-    shares: Mapping[str, tuple[float, float]],
     params: Params,
 ) -> str:
-    """Return reports/study/README.md."""
-    names = list(best)
+    """Return reports/study/README.md.
+
+    Args:
+        sweep: the runs that the best step sizes were chosen by.
+        fresh: the run that is reported.
+        elsewhere: runs on other data sets, by the settings that they were at.
+        best: each model's best step size.
+        params: the whole of params.yaml.
+
+    """
+    names, runs, pairs = list(best), titled(sweep, fresh), params.evaluate.compare
+    last = params.train.epochs
+    earlier = [int(key.removeprefix("epoch_")) for key in fresh.metrics[names[0]] if key.startswith("epoch_")]
     lines = [
         "# The study",
         "",
         sentences(sweep[ORIGINAL_LR], fresh, best, params),
         "",
-        "![Probability that stacked beats single, and wide, at each step size](answer.png)",
+        "![How often stacked beats single, and how often wide, at each step size](answer.png)",
         "",
-        f"Made by `make study`: {REPLICATES} replicates a model and run, {params.train.epochs:,} epochs. The step "
-        f"sizes {', '.join(f'{lr:g}' for lr in LRS)} were tried with initial weights of seed {SELECTION_SEED}; for "
-        "each model the one with the lowest interquartile mean of the test MSE was chosen, and the last rows are "
-        f"fresh replicates of seed {FRESH_SEED}. Lines in the figure are 95 % intervals, each by itself. Verdicts "
-        f"other than that on {params.evaluate.primary} are by intervals widened for their number. More columns are "
-        "in `sweep.csv`.",
+        f"Made by `make study`: {REPLICATES} replicates a model and run, {last:,} epochs. The step sizes "
+        f"{', '.join(f'{lr:g}' for lr in LRS)} were tried with initial weights of seed {SELECTION_SEED}; for each "
+        "model the one with the lowest interquartile mean (IQM) of the test MSE was chosen, and the last rows are "
+        f"fresh replicates of seed {FRESH_SEED}. Lines in the figure are 95 % intervals after the last epoch, each by "
+        "itself.",
         "",
-        f"| run | {' | '.join(f'{name}: IQM of test MSE, solved' for name in names)} |",
-        f"| --- | {' | '.join('---:' for _ in names)} |",
-    ]
-    runs = [(f"step size {lr:g}", one) for lr, one in sweep.items()]
-    for title, one in [*runs, ("each model's best, fresh seeds", fresh)]:
-        cells = (
-            f"{number(one.metrics[name]['test']['iqm'])}, {percent(one.metrics[name]['solved'])}"
-            for name in names
-        )
-        lines.append(f"| {title} | {' | '.join(cells)} |")
-    spread = "; ".join(
-        f"{name} {percent(of_data)} and {percent(of_weights)}"
-        for name, (of_data, of_weights) in shares.items()
-    )
-    lines += [
+        *table(
+            ["run", *(f"{name}: IQM of test MSE, solved" for name in names)],
+            [[title, *(_outcome(one.metrics[name]) for name in names)] for title, one in runs.items()],
+        ),
         "",
-        f"How much of the spread comes from the data set: in {params.train.replicates} replicates on each of "
-        f"{len(DATA_SEEDS)} data sets, at the default settings, the shares of the variance of log test MSE "
-        f"that go with the data set and with the initial weights are: {spread}. The rest is their interplay.",
+        "How often the first model beats the second, with the interval behind the verdict. That on "
+        f"{params.evaluate.primary} after the last epoch is at 95 %, in each run by itself, so that of two such "
+        "verdicts one is wrong by chance in up to one study of ten; all other intervals are widened for their number "
+        "in a run.",
+        "",
+        *table(
+            ["run", *(f"{pair}, {epoch:,} epochs" for pair in pairs for epoch in (*earlier, last))],
+            [
+                [title, *(_verdict(one, pair, epoch, last) for pair in pairs for epoch in (*earlier, last))]
+                for title, one in runs.items()
+            ],
+        ),
+        "",
+        "## Other data sets",
+        "",
+        f"All of that is on one data set. Here each of {len(DATA_SEEDS)} others has {params.train.replicates} "
+        "replicates a model: how often the first model beats the second, the mean over data sets with its 95 % "
+        "interval (Student's t over data sets); and, of the variance of log test MSE, the shares that go with the data "
+        "set and with the initial weights, the rest being their interplay.",
+        "",
+        *table(
+            ["at", *pairs, *(f"{name}: data set, weights" for name in names)],
+            [[title, *_elsewhere(ones, pairs, names)] for title, ones in elsewhere.items()],
+        ),
+        "",
+        "The numbers are in `sweep.csv` and `comparisons.csv`.",
         "",
     ]
     return "\n".join(lines)
+
+
+def _outcome(model: Mapping[str, Any]) -> str:
+    return f"{number(model['test']['iqm'])}, {percent(model['solved'])}"
+
+
+def _verdict(one: Experiment, pair: str, epoch: int, last: int) -> str:
+    group = one.metrics["_vs_".join(split_pair(pair))]
+    test = (group if epoch == last else group[f"epoch_{epoch}"])["test"]
+    return f"{percent(test['p'])} ({limit(test['p_low'])} to {limit(test['p_high'])} %), {test['verdict']}"
+
+
+def _elsewhere(ones: Sequence[Experiment], pairs: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    for pair in pairs:
+        mean, low, high = mean_interval([float(one.last(pair)["p"]) for one in ones])
+        yield f"{percent(mean)} ({percent(low)} to {percent(high)})"
+    shares = shares_of_spread(
+        [one.outcomes[one.outcomes["epoch"] == one.outcomes["epoch"].max()] for one in ones]
+    )
+    for name in names:
+        yield ", ".join(map(percent, shares[name]))
 
 
 def _beats(one: Experiment, first: str, second: str) -> str:
@@ -142,5 +201,5 @@ def _beats(one: Experiment, first: str, second: str) -> str:
     interval = f"{100 * test['level']:.3g} % interval {limit(test['p_low'])} to {limit(test['p_high'])} %"
     text = f"{first} beats {second} in {percent(test['p'])} of pairs ({interval}): {test['verdict']}"
     if test["verdict"] == "inconclusive":
-        text += f", where {percent(test['detectable'])} or more would have shown"
+        text += f", where {shown(test['detectable'])} would have shown"
     return text

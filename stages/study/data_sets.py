@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from scipy import special
 
 
 def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float, float]]:
@@ -20,6 +21,13 @@ def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float,
         values = rows.pivot(index="data_set", columns="replicate", values="test_mse").to_numpy(float)
         shares[str(name)] = variance_shares(np.log10(values))
     return shares
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+    """Return the mean over data sets of two values or more, and its 95 % interval by Student's t, within 0 and 1."""
+    mean, n = float(np.mean(values)), len(values)
+    half = float(special.stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
+    return mean, max(mean - half, 0.0), min(mean + half, 1.0)
 
 
 def variance_shares(values: np.ndarray) -> tuple[float, float]:

@@ -1,6 +1,7 @@
 """What an experiment left in reports/, read through DVC's Python API."""
 
 import json
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -9,11 +10,16 @@ from stages.files import METRICS, REPORTS
 
 
 class Experiment(NamedTuple):
-    """reports/metrics.json, and the last epoch of outcomes.csv and of comparisons.csv, the latter by pair."""
+    """reports/metrics.json, outcomes.csv, and the rows of comparisons.csv at the same epochs."""
 
     metrics: dict[str, Any]
     outcomes: pd.DataFrame
     comparisons: pd.DataFrame
+
+    def last(self, pair: str) -> Mapping[str, Any]:
+        """Return the comparison of a pair after the last epoch: p, p_low, p_high."""
+        rows = self.comparisons[self.comparisons["pair"] == pair]
+        return dict(rows.loc[rows["epoch"].idxmax()])
 
 
 def read_experiment(name: str) -> Experiment:
@@ -22,10 +28,13 @@ def read_experiment(name: str) -> Experiment:
 
     files = DVCFileSystem(rev=name)
 
-    def last_epoch(table: str) -> pd.DataFrame:
-        with files.open((REPORTS / table).as_posix()) as file:
-            rows = pd.read_csv(file)
-        return rows[rows["epoch"] == rows["epoch"].max()]
+    def table(name: str) -> pd.DataFrame:
+        with files.open((REPORTS / name).as_posix()) as file:
+            return pd.read_csv(file)
 
-    metrics = json.loads(files.read_text(METRICS.as_posix()))
-    return Experiment(metrics, last_epoch("outcomes.csv"), last_epoch("comparisons.csv").set_index("pair"))
+    outcomes, comparisons = table("outcomes.csv"), table("comparisons.csv")
+    return Experiment(
+        json.loads(files.read_text(METRICS.as_posix())),
+        outcomes,
+        comparisons[comparisons["epoch"].isin(outcomes["epoch"])],
+    )

@@ -30,11 +30,11 @@ def fresh(best: Mapping[str, float]) -> list[str]:
     return [f"train.replicates={REPLICATES}", f"train.seed={FRESH_SEED}", *own]
 
 
-def data_name(seed: int) -> str:
-    """Return the name of the experiment on the data set of `seed`."""
-    return f"study-data-{seed}"
+def data(seed: int) -> tuple[str, list[str]]:
+    """Return the name and the changes of the default run on another data set."""
+    return f"study-data-{seed}", [f"data.seed={seed}"]
 
 
-def data(seed: int) -> list[str]:
-    """Return the changes of the default run on another data set."""
-    return [f"data.seed={seed}"]
+def best_data(seed: int, best: Mapping[str, float]) -> tuple[str, list[str]]:
+    """Return the name and the changes of the reported run on another data set, with the default's replicates."""
+    return f"study-best-data-{seed}", [*fresh(best)[1:], f"data.seed={seed}"]

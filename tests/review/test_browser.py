@@ -1,5 +1,7 @@
 """Both pages in a real browser: the review's with the network off, DVC's own with its scripts from here."""
 
+import contextlib
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -7,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import vl_convert
+from dvc.api import DVCFileSystem
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
 from stages.review.page import VEGA
@@ -36,6 +39,19 @@ def review_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFacto
     done = run(f"python -m stages.review main idea --html {path}", compared)
     assert done.returncode == 0, done.stderr
     return path
+
+
+@pytest.fixture(scope="module")
+def intervals(compared: Path) -> list[tuple[float, float]]:
+    """Return the intervals of the primary question in `main` and in `idea`."""
+    both = [read_json(compared, revision) for revision in ("main", "idea")]
+    return [(test["p_low"], test["p_high"]) for test in both]
+
+
+def read_json(folder: Path, revision: str) -> dict[str, float]:
+    with contextlib.chdir(folder):
+        metrics = json.loads(DVCFileSystem(rev=revision).read_text("reports/metrics.json"))
+    return metrics["stacked_vs_single"]["test"]
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +95,9 @@ def fits(page: Page) -> bool:
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)
-def test_the_review_draws_its_charts_without_network(page: Page, review_page: Path) -> None:
+def test_the_review_draws_its_charts_without_network(
+    page: Page, review_page: Path, intervals: list[tuple[float, float]]
+) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url.partition(":")[0]))
     page.goto(review_page.as_uri())
@@ -98,7 +116,22 @@ def test_the_review_draws_its_charts_without_network(page: Page, review_page: Pa
             assert box["width"] > 150
         assert chart.locator("path[aria-roledescription='area mark']").count() == 2
     assert page.locator("#forest path[aria-roledescription='point']").count() == 2
-    assert page.locator("#forest line[aria-roledescription='rule mark']").count() == 2
+    assert page.locator("#forest text", has_text="idea: models.stacked.num_layers=3").count() == 1
+    # The intervals are as long, and the line of no difference is where, the axis from 0 to 100 % says.
+    axis = page.locator("#forest path.background").first.bounding_box()
+    rules = page.locator("#forest line[aria-roledescription='rule mark']")
+    assert axis
+    assert rules.count() == 2
+    for index, (low, high) in enumerate(intervals):
+        box = rules.nth(index).bounding_box()
+        assert box
+        assert box["x"] == pytest.approx(axis["x"] + low * axis["width"], abs=4)
+        assert box["width"] == pytest.approx((high - low) * axis["width"], abs=6)
+    middle = page.locator(
+        "#forest .layer_0_marks line, #forest line[stroke-dasharray='4,3']"
+    ).first.bounding_box()
+    assert middle
+    assert middle["x"] == pytest.approx(axis["x"] + axis["width"] / 2, abs=3)
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)
@@ -139,13 +172,22 @@ def test_dvcs_own_page_draws_every_revision(page: Page, dvc_page: Path) -> None:
 
     page.route(re.compile("^https:"), answer)
     page.goto(dvc_page.as_uri())
-    chart = page.locator("#losses canvas.marks, #losses svg.marks")
+    chart = page.locator("#losses svg.marks")
     chart.wait_for()
     assert fits(page)
     box = chart.bounding_box()
     assert box
     assert box["width"] > 300
-    tooltip = hover(page, "#losses canvas.marks, #losses svg.marks")
+    for mark, property in (("line mark", "stroke"), ("area mark", "fill")):
+        marks = page.locator(f"#losses path[aria-roledescription='{mark}']")
+        colours = marks.evaluate_all(f"marks => marks.map(mark => mark.getAttribute('{property}'))")
+        assert sorted(colours) == sorted(
+            ["#c1121f", "#009e73", "#0072b2"] * 2
+        )  # a model a colour, two revisions
+        assert all(
+            width > 150 for width in marks.evaluate_all("m => m.map(n => n.getBoundingClientRect().width)")
+        )
+    tooltip = hover(page, "#losses svg.marks")
     assert re.fullmatch(
         rf"revision (main|idea) model (single|stacked|wide) epoch \d median {NUMBER} q25 {NUMBER} q75 {NUMBER}",
         tooltip,

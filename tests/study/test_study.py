@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 
 from stages.params import Params
+from stages.study import __main__ as study
 from stages.study import answer, settings
-from stages.study.data_sets import shares_of_spread, variance_shares
+from stages.study.data_sets import mean_interval, shares_of_spread, variance_shares
 from stages.study.experiments import Experiment, read_experiment
 from tests.conftest import Run
 from tests.plot.test_report import DATA, EVALUATE, MODELS, TRAIN
@@ -38,11 +39,17 @@ def experiment(
         for name, value in iqm.items()
     }  # fmt: skip
     test = {"p": p, "p_low": 0.5, "p_high": 0.7, "level": 0.95, "verdict": verdict, "detectable": 0.61}
-    metrics |= {pair.replace(" vs ", "_vs_"): {"test": test} for pair in PAIRS}
-    rows = pd.DataFrame(
-        [(pair, 1000, p, 0.5, 0.7) for pair in PAIRS], columns=["pair", "epoch", "p", "p_low", "p_high"]
+    early = {"test": test | {"p": p / 2, "verdict": "worse"}}
+    metrics |= {pair.replace(" vs ", "_vs_"): {"test": test, "epoch_100": early} for pair in PAIRS}
+    comparisons = pd.DataFrame(
+        [(pair, epoch, p * epoch / 1000, 0.5, 0.7) for pair in PAIRS for epoch in (100, 1000)],
+        columns=["pair", "epoch", "p", "p_low", "p_high"],
     )
-    return Experiment(metrics, pd.DataFrame(), rows.set_index("pair"))
+    outcomes = pd.DataFrame(
+        [(name, r, epoch, 0.0, 10.0 ** -(r + p)) for name in iqm for r in range(3) for epoch in (100, 1000)],
+        columns=["model", "replicate", "epoch", "train_mse", "test_mse"],
+    )
+    return Experiment(metrics, outcomes, comparisons)
 
 
 SWEEP = {
@@ -68,23 +75,74 @@ def test_the_answer_is_three_sentences_from_the_numbers() -> None:
     assert answer.sentences(SWEEP[0.01], fresh, BEST, PARAMS) == (
         "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
-        "inconclusive, where 61 % or more would have shown. With each model's best step size (0.003 for single, "
-        "0.001 for stacked, 0.001 for wide; chosen on other seeds), 90 % of the stacked and 90 % of the single "
-        "replicates have solved it, and stacked beats single in 80 % of pairs (95 % interval 50 to 70 %): better. "
-        "Against wide, the control, stacked beats wide in 80 % of pairs (95 % interval 50 to 70 %): better."
+        "inconclusive, where 39 % or less, or 61 % or more would have shown. With each model's best step size (0.003 "
+        "for single, 0.001 for stacked, 0.001 for wide; chosen on other seeds), 90 % of the stacked and 90 % of the "
+        "single replicates have solved it (IQM of the test MSE 1e-05 and 1e-05), and stacked beats single in 80 % of "
+        "pairs (95 % interval 50 to 70 %): better. Against wide, the control, stacked beats wide in 80 % of pairs "
+        "(95 % interval 50 to 70 %): better."
     )
 
 
-def test_page_and_figure_show_every_run() -> None:
-    fresh = experiment({"single": 1e-5, "stacked": 2e-5, "wide": 3e-5})
-    page = answer.report(SWEEP, fresh, BEST, {"single": (0.1, 0.2)}, PARAMS)
+def test_page_figure_and_tables_show_every_run() -> None:
+    fresh = experiment({"single": 1e-5, "stacked": 2e-5, "wide": 3e-5}, p=0.8)
+    elsewhere = {"the default settings": [experiment(dict.fromkeys(BEST, 1e-5), p=p) for p in (0.5, 0.7)]}
+    page = answer.report(SWEEP, fresh, elsewhere, BEST, PARAMS)
     assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
-    assert "| each model's best, fresh seeds | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
-    assert "single 10 % and 20 %" in page
-    panels = answer.figure(SWEEP, fresh, PAIRS).axes
-    assert [axes.get_title() for axes in panels] == PAIRS
-    assert [text.get_text() for text in panels[0].get_yticklabels()][-1] == "each model's best"
+    assert "| each model's best | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
+    cells = "40 % (50 to 70 %), worse | 80 % (50 to 70 %), inconclusive"
+    assert f"| each model's best | {cells} | {cells} |" in page
+    # t of one degree of freedom: 12.7; the variance shares of p alone are those of a shift of all replicates
+    assert "| the default settings | 60 % (0 % to 100 %) | 60 % (0 % to 100 %) | 2 %, 98 % |" in page
+    runs = answer.titled(SWEEP, fresh)
+    panels = answer.figure(runs, PAIRS).axes
+    assert [axes.get_xlabel() for axes in panels] == [
+        "stacked beats single, share of pairs", "stacked beats wide, share of pairs",
+    ]  # fmt: skip
+    assert [text.get_text() for text in panels[0].get_yticklabels()] == list(runs)
+    drawn = [np.asarray(line.get_xdata()).tolist() for line in panels[0].get_lines()]
+    assert drawn[:-1] == [[0.5, 0.7], [0.6]] * 3 + [[0.5, 0.7], [0.8]]
     assert len(list(answer.sweep_rows(SWEEP, fresh, BEST))) == 4 * 3
+    assert list(answer.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
+
+
+def test_the_mean_over_data_sets_has_students_interval() -> None:
+    # of 1, 2, 3 hundredths: 0.02 and 4.303 times 0.01 / sqrt(3) either way
+    assert mean_interval([0.51, 0.52, 0.53]) == pytest.approx((0.52, 0.49516, 0.54484), abs=1e-5)
+    assert mean_interval([0.1, 0.9]) == (0.5, 0.0, 1.0)
+
+
+def test_the_study_runs_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    asked: dict[str, list[str]] = {}
+
+    def run(name: str, changes: list[str]) -> Experiment:
+        asked[name] = changes
+        lr = float(name.removeprefix("study-lr-")) if name.startswith("study-lr") else 0.0
+        iqm: dict[str, float | None] = {
+            "single": abs(lr - 0.003),
+            "stacked": abs(lr - 0.001),
+            "wide": abs(lr - 0.001),
+        }
+        return experiment(iqm, p=0.9 if name == "study-best" else 0.4 if lr == 0.01 else 0.6)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(study, "load_params", lambda: PARAMS)
+    monkeypatch.setattr(study, "experiment", run)
+    study.main()
+    selection = ["train.replicates=100", "train.seed=1"]
+    common = [f"models.{name}.lr=null" for name in BEST]
+    own = [f"models.{name}.lr={lr}" for name, lr in BEST.items()]
+    assert asked == {
+        **{f"study-lr-{lr}": [*selection, f"train.lr={lr}", *common] for lr in (0.0003, 0.001, 0.003, 0.01)},
+        "study-best": ["train.replicates=100", "train.seed=2", *own],
+        **{f"study-data-{seed}": [f"data.seed={seed}"] for seed in range(1, 11)},
+        **{f"study-best-data-{seed}": ["train.seed=2", *own, f"data.seed={seed}"] for seed in range(1, 11)},
+    }
+    page = Path("reports/study/README.md").read_text()
+    assert "With the original's step size of 0.01, after 100 epochs" in page
+    assert "stacked beats single in 40 % of pairs" in page
+    assert "stacked beats single in 90 % of pairs" in page
+    found = {path.name for path in Path("reports/study").iterdir()}
+    assert found == {"README.md", "answer.png", "comparisons.csv", "sweep.csv"}
 
 
 @pytest.mark.parametrize(("of_rows", "of_columns"), [(0.0, 0.0), (0.5, 0.0), (0.3, 0.3), (0.0, 0.8)])
@@ -116,6 +174,7 @@ def test_an_experiments_reports_are_read_from_dvc(
     monkeypatch.chdir(project)
     found = read_experiment("an-idea")
     assert found.metrics == json.loads((project / "reports/metrics.json").read_text()) | found.metrics
-    assert list(found.comparisons.index) == PAIRS
+    assert found.comparisons["pair"].unique().tolist() == PAIRS
     assert found.comparisons["epoch"].unique().tolist() == [4]
+    assert found.last(PAIRS[1])["p"] == pytest.approx(found.metrics["stacked_vs_wide"]["test"]["p"])
     assert len(found.outcomes) == 9
