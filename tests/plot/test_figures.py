@@ -1,12 +1,21 @@
 """The figures draw what the tables say: read back from the drawn artists, not from the pixels."""
 
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib import colors
 from matplotlib.figure import Figure
 
+from stages.files import read_table
+from stages.plot import __main__ as plot
 from stages.plot import figures
+from stages.plot.report import FIGURES
 
 
 def curves(models: list[str], median: list[float]) -> pd.DataFrame:
@@ -45,6 +54,7 @@ def test_single_is_red_and_stacked_green_whatever_else_is_compared() -> None:
         red, green = colors.to_rgb(drawn["single"][1]), colors.to_rgb(drawn["stacked"][1])
         assert red.index(max(red)) == 0
         assert green.index(max(green)) == 1
+    assert len({colour for colour, _ in figures.styles(["single", "stacked", "wide"]).values()}) == 3
 
 
 def test_twenty_models_still_get_a_style_each() -> None:
@@ -117,8 +127,45 @@ def test_final_counts_every_replicate_and_never_reaches_one_where_some_diverged(
         ],
         columns=["model", "replicate", "epoch", "train_mse", "test_mse"],
     )
-    line = figures.final(table, 0.01, 0.1).axes[0].get_lines()[0]
+    line, solved, constant = figures.final(table, 0.01, 0.1).axes[0].get_lines()
+    assert (set(np.asarray(solved.get_xdata())), solved.get_label()) == ({0.01}, "solved to the left")
+    assert (set(np.asarray(constant.get_xdata())), constant.get_label()) == ({0.1}, "constant predictor")
     np.testing.assert_array_equal(line.get_xdata(), [0.1, 0.1, 0.3])
     np.testing.assert_array_equal(line.get_ydata(), [0, 0.25, 0.5])
     all_diverged = table.assign(test_mse=np.inf)
     figures.final(all_diverged, 0, 0.1).canvas.draw()
+
+
+def test_the_stage_draws_each_table_with_its_own_numbers(
+    finished_project: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(finished_project, tmp_path / "project", symlinks=True)
+    monkeypatch.chdir(folder)
+    drawn: dict[str, tuple[Any, ...]] = {}
+
+    def record(name: str, draw: Callable[..., Figure]) -> Callable[..., Figure]:
+        def recorded(*arguments: Any) -> Figure:
+            drawn[name] = arguments
+            figure = draw(*arguments)
+            labels = [(axes.get_xlabel(), axes.get_ylabel()) for axes in figure.axes]
+            assert name == "predictions" or all(all(pair) for pair in labels)
+            return figure
+
+        return recorded
+
+    for name in FIGURES:
+        monkeypatch.setattr(figures, name, record(name, getattr(figures, name)))
+    plot.main()
+    baseline = json.loads(Path("reports/metrics.json").read_text())["baseline"]
+    solved = 0.1 * baseline["variance"]["test"]
+    assert {name: arguments[1:] for name, arguments in drawn.items()} == {
+        "losses": (baseline["mean"]["train"], 3),
+        "improvement": (),
+        "solved": (0.9,),
+        "final": (pytest.approx(solved), baseline["mean"]["test"]),
+        "cost": (baseline["mean"]["test"],),
+        "predictions": (),
+    }
+    tables = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
+    for name, table in zip(FIGURES, tables, strict=True):
+        assert drawn[name][0].equals(read_table(f"{table}.csv"))
