@@ -20,6 +20,10 @@ def verdict_of(report: str) -> str:
 def test_quotes_the_verdict_of_the_default_run_and_of_the_study() -> None:
     for report in ("reports/README.md", "reports/study/README.md"):
         assert verdict_of(report) in words(README), f"README.md does not quote {report} as it is"
+    other_data = (
+        (TOP / "reports/study/README.md").read_text().split("## Other data sets\n\n")[1].split("\n")[0]
+    )
+    assert other_data in words(README)
 
 
 def test_every_relative_link_and_image_is_there() -> None:

@@ -86,6 +86,24 @@ def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float]
     return " ".join(text)
 
 
+def elsewhere_sentence(elsewhere: Mapping[str, Sequence[Experiment]], params: Params) -> str:
+    """Return how often each pair's first model beats the second on other data sets, by the settings of the runs."""
+
+    def beats(ones: Sequence[Experiment], pair: str) -> str:
+        mean, low, high = mean_interval([float(one.last(pair)["p"]) for one in ones])
+        return (
+            "{} beats {}".format(*split_pair(pair))
+            + f" in {percent(mean)} of pairs ({limit(low)} to {limit(high)} %)"
+        )
+
+    parts = (
+        f"at {title} {' and '.join(beats(ones, pair) for pair in params.evaluate.compare)}"
+        for title, ones in elsewhere.items()
+    )
+    replicates = f"{params.train.replicates} replicates a model each"
+    return f"On {len(DATA_SEEDS)} other data sets, {replicates}: {'; '.join(parts)}."
+
+
 def figure(runs: Mapping[str, Experiment], pairs: Sequence[str]) -> Figure:
     """Draw, a panel a pair, how often the first model beats the second in each run, with its 95 % interval."""
     drawing = Figure(figsize=(8.5, 3.6), layout="constrained")
@@ -159,14 +177,15 @@ def report(
         "",
         "## Other data sets",
         "",
-        f"All of that is on one data set. Here each of {len(DATA_SEEDS)} others has {params.train.replicates} "
-        "replicates a model: how often the first model beats the second, the mean over data sets with its 95 % "
-        "interval (Student's t over data sets); and, of the variance of log test MSE, the shares that go with the data "
-        "set and with the initial weights, the rest being their interplay.",
+        elsewhere_sentence(elsewhere, params),
+        "",
+        "These are means over data sets with their 95 % intervals (Student's t); the initial weights are the same in "
+        "all. Of the variance of log test MSE, the shares that go with the data set and with the initial weights, the "
+        "rest being their interplay:",
         "",
         *table(
-            ["at", *pairs, *(f"{name}: data set, weights" for name in names)],
-            [[title, *_elsewhere(ones, pairs, names)] for title, ones in elsewhere.items()],
+            ["at", *(f"{name}: data set, weights" for name in names)],
+            [[title, *_shares(ones, names)] for title, ones in elsewhere.items()],
         ),
         "",
         "The numbers are in `sweep.csv` and `comparisons.csv`.",
@@ -185,13 +204,9 @@ def _verdict(one: Experiment, pair: str, epoch: int, last: int) -> str:
     return f"{percent(test['p'])} ({limit(test['p_low'])} to {limit(test['p_high'])} %), {test['verdict']}"
 
 
-def _elsewhere(ones: Sequence[Experiment], pairs: Sequence[str], names: Sequence[str]) -> Iterator[str]:
-    for pair in pairs:
-        mean, low, high = mean_interval([float(one.last(pair)["p"]) for one in ones])
-        yield f"{percent(mean)} ({percent(low)} to {percent(high)})"
-    shares = shares_of_spread(
-        [one.outcomes[one.outcomes["epoch"] == one.outcomes["epoch"].max()] for one in ones]
-    )
+def _shares(ones: Sequence[Experiment], names: Sequence[str]) -> Iterator[str]:
+    last = [one.outcomes[one.outcomes["epoch"] == one.outcomes["epoch"].max()] for one in ones]
+    shares = shares_of_spread(last)
     for name in names:
         yield ", ".join(map(percent, shares[name]))
 
