@@ -13,12 +13,14 @@ from tests.test_same_bytes import results
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"replicates": 1}, "One replicate decides nothing: no verdict on stacked vs single."),
-        ({"num_samples": 1, "test_samples": 1}, "3 replicates are too few to show anything."),
-        ({"seq_length": 1, "epochs": 1}, "After 1 epoch neither"),
-        ({"lr": "1.0e+30"}, "(median test R2 undefined for stacked and undefined for single; predicting"),
+        ({"replicates": 1}, r"One replicate decides nothing: no verdict on stacked vs single\."),
+        (
+            {"num_samples": 1, "test_samples": 1, "seq_length": 1, "epochs": 1},
+            r"After 1 epoch neither .*: inconclusive; 3 replicates are too few to show anything\.",
+        ),
+        ({"lr": "1.0e+30"}, r"\(median test R2 undefined for stacked and undefined for single; predicting"),
     ],
-    ids=["one replicate", "constant target", "one step", "all diverged"],
+    ids=["one replicate", "constant target and one step", "all diverged"],
 )
 def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Run, tmp_path: Path) -> None:
     folder = make_project(tmp_path)
@@ -28,7 +30,7 @@ def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Ru
     (folder / "params.yaml").write_text(text)
     found = results(folder, run)
     page = found["reports/README.md"].decode()
-    assert sentence in page
+    assert re.search(sentence, page)
     tables = [
         text.decode() for path, text in found.items() if path.startswith("reports/") and path.endswith(".csv")
     ]

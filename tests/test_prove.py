@@ -12,40 +12,22 @@ from tests.test_pipeline import change
 
 @pytest.mark.slow
 def test_what_differs_is_named_and_the_folder_stays_as_it_is(project: Path, run: Run) -> None:
-    metrics = project / "reports/metrics.json"
-    metrics.write_text(metrics.read_text().replace('"parameters": ', '"parameters": 1', 1))
-    # DVC keeps the entry of a model that is gone.
-    change(
-        project / "dvc.lock",
-        "  evaluate:\n",
-        "  train@gone:\n    cmd: python -m stages.train gone\n  evaluate:\n",
-    )
-    assert run("git add --all && git commit --quiet --message Forged", project).returncode == 0
-    (project / "notes.txt").write_text("mine\n")
-    before = run("git status --porcelain && git rev-parse HEAD", project).stdout
-    proof = run("python -m stages.prove", project)
-    assert proof.returncode == 1
-    assert [line for line in proof.stdout.splitlines() if line.startswith("- ")] == [
-        "- dvc.lock",
-        "- reports/metrics.json",
-    ]
-    assert "To mend it: `rm dvc.lock && dvc repro --force`" in proof.stdout
-    assert proof.stdout.endswith("Changes that are not committed are no part of this.\n")
-    assert run("git status --porcelain && git rev-parse HEAD", project).stdout == before
-    assert (project / "dvc.lock").exists()
-
-
-def test_what_the_lock_was_forged_for_and_what_no_stage_makes_is_found(project: Path, run: Run) -> None:
-    """Of such a commit `dvc repro` says that everything is up to date."""
+    """A commit of which `dvc repro` says that everything is up to date: the lock was forged too."""
     report, lock = project / "reports/README.md", project / "dvc.lock"
     before = hashlib.md5(report.read_bytes()).hexdigest()
     report.write_bytes(report.read_bytes().replace(b"inconclusive", b"inconclusivE", 1))
     change(lock, before, hashlib.md5(report.read_bytes()).hexdigest())
+    # What was committed once and is made no more; the study is made elsewhere.
     (project / "reports/figures/old.png").write_bytes(b"from another time")
     (project / "reports/study").mkdir()
     (project / "reports/study/README.md").write_text("The study.\n")
     done = run("git add --all && git commit --quiet --message Forged && dvc repro", project)
     assert done.stdout.endswith("Data and pipelines are up to date.\n")
+    # DVC keeps the entry of a model that is gone.
+    change(lock, "  evaluate:\n", "  train@gone:\n    cmd: python -m stages.train gone\n  evaluate:\n")
+    assert run("git commit --quiet --all --message Gone", project).returncode == 0
+    (project / "notes.txt").write_text("mine\n")
+    state = run("git status --porcelain && git rev-parse HEAD", project).stdout
     proof = run("python -m stages.prove", project)
     assert proof.returncode == 1
     assert [line for line in proof.stdout.splitlines() if line.startswith("- ")] == [
@@ -53,6 +35,10 @@ def test_what_the_lock_was_forged_for_and_what_no_stage_makes_is_found(project: 
         "- reports/README.md",
         "- reports/figures/old.png, which no stage makes: delete it",
     ]
+    assert "To mend it: `rm dvc.lock && dvc repro --force`" in proof.stdout
+    assert proof.stdout.endswith("Changes that are not committed are no part of this.\n")
+    assert run("git status --porcelain && git rev-parse HEAD", project).stdout == state
+    assert lock.exists()
 
 
 def test_the_words_for_honest_results() -> None:

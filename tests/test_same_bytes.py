@@ -36,7 +36,6 @@ SETTINGS = {
     ),
     "znver3": ("avx2", {}, 3),
     "skylake-avx512": ("avx512f", {}, 2),
-    "native": ("", {}, 3),
 }
 
 
@@ -67,8 +66,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def native(tiny: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """Return what this CPU makes with all that it has."""
-    return results(Path(shutil.copytree(tiny, tmp_path_factory.mktemp("native") / "project")), run)
+    """Return what this CPU makes, NumPy and PyTorch with all that it has."""
+    folder = Path(shutil.copytree(tiny, tmp_path_factory.mktemp("native") / "project"))
+    return results(folder, run, NUMBA_CPU_NAME="native", NUMBA_CPU_FEATURES="", OMP_NUM_THREADS="3")
 
 
 @pytest.mark.parametrize("cpu", SETTINGS)

@@ -53,8 +53,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def request_branch(project: Path, finished_project: Path, run: Run) -> Path:
-    """Return a checkout as the workflow makes it, of a branch that changes one param and commits the results."""
+def checkout(project: Path) -> Path:
+    """Return a checkout that `make` has set up."""
     for name in ("Makefile", "tests/requirements.txt"):
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copy(TOP / name, project / name)
@@ -66,6 +66,13 @@ def request_branch(project: Path, finished_project: Path, run: Run) -> Path:
     for stamp in ("run-time", "tests"):
         (project / ".venv" / stamp).unlink(missing_ok=True)
         (project / ".venv" / stamp).touch()
+    return project
+
+
+@pytest.fixture
+def request_branch(checkout: Path, finished_project: Path, run: Run) -> Path:
+    """Return a checkout as the workflow makes it, of a branch that changes one param and commits the results."""
+    project = checkout
     params = project / "params.yaml"
     params.write_text(params.read_text().replace("solved_r2: 0.9", "solved_r2: 0.8"))
     done = run(
@@ -146,13 +153,13 @@ def test_proof_and_review_are_made_whatever_the_tests_say(workflow: dict[str, An
 
 
 def test_a_base_that_cannot_be_read_leaves_the_proof_to_be_posted(
-    workflow: dict[str, Any], request_branch: Path, environment: dict[str, str], run: Run, tmp_path: Path
+    workflow: dict[str, Any], checkout: Path, environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
     empty = "git commit-tree $(git mktree </dev/null) -m Empty"
-    done = run(f"git update-ref refs/remotes/origin/main $({empty})", request_branch)
+    done = run(f"git update-ref refs/remotes/origin/main $({empty})", checkout)
     assert done.returncode == 0, done.stderr
     (tmp_path / "proof.md").write_text("**Proved.**\n")
-    done = execute(step(workflow, "results", "Review"), request_branch, environment)
+    done = execute(step(workflow, "results", "Review"), checkout, environment)
     assert done.returncode == 0, done.stderr
     summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
     assert summary.startswith(f"{MARKER}\n\nNo review:\n\n```\norigin/main: no commit in common")
