@@ -188,7 +188,7 @@ def report(
             [[title, *_shares(ones, names)] for title, ones in elsewhere.items()],
         ),
         "",
-        "The numbers are in `sweep.csv` and `comparisons.csv`.",
+        "The numbers are in `sweep.csv` and `comparisons.csv`, the latter with every interval at 95 % by itself.",
         "",
     ]
     return "\n".join(lines)
