@@ -57,7 +57,7 @@ def words(commit: str, changed: list[str]) -> str:
 def forget(clone: Path) -> None:
     """Delete what a run must make again, so that nothing committed can pass for made."""
     (clone / "dvc.lock").unlink(missing_ok=True)
-    for path in sorted((clone / REPORTS).rglob("*")):
+    for path in list((clone / REPORTS).rglob("*")):  # the whole list before the first is gone
         if path.is_file() and STUDY not in path.relative_to(clone).parents:
             path.unlink()
 

@@ -72,17 +72,16 @@ def checkout(project: Path) -> Path:
 @pytest.fixture
 def request_branch(checkout: Path, finished_project: Path, run: Run) -> Path:
     """Return a checkout as the workflow makes it, of a branch that changes one param and commits the results."""
-    project = checkout
-    params = project / "params.yaml"
+    params = checkout / "params.yaml"
     params.write_text(params.read_text().replace("solved_r2: 0.9", "solved_r2: 0.8"))
     done = run(
         f"git branch --move --force main && git remote add origin {finished_project} "
         "&& git fetch --quiet origin HEAD:refs/remotes/origin/main "
         "&& dvc repro && git add --all && git commit --quiet --message Idea && git checkout --quiet --detach",
-        project,
+        checkout,
     )
     assert done.returncode == 0, done.stderr
-    return project
+    return checkout
 
 
 def step(workflow: dict[str, Any], job: str, name: str) -> dict[str, Any]:
@@ -216,14 +215,19 @@ def test_one_comment_is_posted_then_updated(
     assert "repos/an-owner/a-project/issues/7/comments" in asked
     assert MARKER in asked[asked.index("--jq") + 1]
     assert f"body={review}" in sent
-    environment["REVIEW"] = "x" * 70_000
-    execute(post, tmp_path, environment)
-    assert f"body={'x' * 65_000}" in calls(environment)[-1]
     if there:
         assert sent[:4] == ["api", "--method", "PATCH", "repos/an-owner/a-project/issues/comments/42"]
     else:
         assert sent[:4] == ["api", "--method", "POST", "repos/an-owner/a-project/issues/7/comments"]
     assert not (tmp_path / "injected").exists()
+
+
+def test_a_comment_is_cut_where_github_would_refuse_it(
+    workflow: dict[str, Any], environment: dict[str, str], tmp_path: Path
+) -> None:
+    environment |= {"NUMBER": "7", "REVIEW": "x" * 70_000}
+    execute(workflow["jobs"]["comment"]["steps"][0], tmp_path, environment)
+    assert f"body={'x' * 65_000}" in calls(environment)[-1]
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no jq to try the filter with")

@@ -50,42 +50,42 @@ def read_revision(name: str) -> Revision:
     from dvc.exceptions import DvcException
 
     files = _files(name)
-    tree, top = files.repo.fs, files.repo.root_dir
-    code = "mend it" if name == WORKSPACE else "name another revision"
-    run = "`dvc repro` makes it" if name == WORKSPACE else "run the pipeline there and commit its reports"
+    # DVC says that nothing exists where one of these is damaged, so they are read past it.
+    past_dvc, top = files.repo.fs, files.repo.root_dir
+    at = {path: past_dvc.join(top, path) for path in (PIPELINE, PARAMS, LOCK)}
+    mend = "mend it" if name == WORKSPACE else "name another revision"
+    rerun = "`dvc repro` makes it" if name == WORKSPACE else "run the pipeline there and commit its reports"
 
     def read(path: str, parse: Callable[[Any], T], remedy: str) -> T:
         """Return what the file at `path` says; it must be there, and parse."""
         try:
-            # DVC finds nothing before it has read these, so that they are read past it.
-            past = path in (PIPELINE, PARAMS, LOCK)
-            with tree.open(tree.join(top, path)) if past else files.open(path) as file:
+            with past_dvc.open(at[path]) if path in at else files.open(path) as file:
                 return parse(file)
         except FileNotFoundError:
-            if not past and files.exists(path):
+            if path not in at and files.exists(path):
                 problem = f"{path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
             else:
                 problem = f"has no {path}; {remedy}"
         except (OSError, YAMLError, ValueError, KeyError) as error:
             problem = f"{path} is damaged ({_one_line(error)}); {remedy}"
         except DvcException as error:
-            problem = f"{_one_line(error)}; {code}"
+            problem = f"{_one_line(error)}; {mend}"
         raise InputError(f"{name}: {problem}")
 
-    if not tree.exists(tree.join(top, PIPELINE)):
+    if not past_dvc.exists(at[PIPELINE]):
         raise InputError(f"{name}: holds no pipeline, no {PIPELINE}; name another revision")
-    pipeline = read(PIPELINE, _mapping, code)
-    params = flat(read(PARAMS, _mapping, code))
-    lock = read(LOCK, _mapping, run) if tree.exists(tree.join(top, LOCK)) else {}
-    metrics = read(METRICS.as_posix(), _metrics, run)
+    pipeline = read(PIPELINE, _mapping, mend)
+    params = flat(read(PARAMS, _mapping, mend))
+    lock = read(LOCK, _mapping, rerun) if past_dvc.exists(at[LOCK]) else {}
+    metrics = read(METRICS.as_posix(), _metrics, rerun)
     figures = [path for path in _figures(pipeline) if files.exists(path)]
     return Revision(
         name=short(name),
         commit=files.repo.get_rev() if name != WORKSPACE else _commit_of_workspace(),
         params=params,
         metrics=metrics,
-        losses=read(LOSSES.as_posix(), _losses, run),
-        figures={path: read(path, lambda file: file.read(), run) for path in figures},
+        losses=read(LOSSES.as_posix(), _losses, rerun),
+        figures={path: read(path, lambda file: file.read(), rerun) for path in figures},
         not_run=not_run(params, lock.get("stages", {})),
     )
 

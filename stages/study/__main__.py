@@ -5,7 +5,6 @@ It takes an hour or two on two cores. What DVC has in its cache is not run again
 
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
 
 from matplotlib import style
 
@@ -14,7 +13,7 @@ from stages.files import replacing, write_csv, write_text
 from stages.params import Params, load_params, split_pair
 from stages.plot import figures
 from stages.study import answer, settings
-from stages.study.experiments import Experiment, read_experiment
+from stages.study.experiments import Experiment, Study, read_experiment
 
 
 def main() -> None:
@@ -29,7 +28,6 @@ def main() -> None:
         lr: experiment(settings.sweep_name(lr), settings.sweep(lr, params.models)) for lr in settings.LRS
     }
     best = answer.best_steps(sweep, list(params.models))
-    original = sweep[settings.ORIGINAL_LR]
     fresh = experiment("study-best", settings.fresh(best))
     elsewhere = {
         "the default settings": [experiment(*settings.data(seed)) for seed in settings.DATA_SEEDS],
@@ -37,25 +35,19 @@ def main() -> None:
             experiment(*settings.best_data(seed, best)) for seed in settings.DATA_SEEDS
         ],
     }
-    write(sweep, fresh, elsewhere, best, params)
-    print(answer.sentences(original, fresh, best, params))
+    write(Study(sweep, best, fresh, elsewhere), params)
 
 
-def write(
-    sweep: Mapping[float, Experiment],
-    fresh: Experiment,
-    elsewhere: Mapping[str, Sequence[Experiment]],
-    best: Mapping[str, float],
-    params: Params,
-) -> None:
-    """Write reports/study/."""
-    runs = answer.titled(sweep, fresh)
-    write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(sweep, fresh, best))
+def write(study: Study, params: Params) -> None:
+    """Write reports/study/ and print the answer."""
+    runs = study.titled()
+    write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(study))
     write_csv(settings.FOLDER / "comparisons.csv", answer.COMPARISONS, answer.comparison_rows(runs))
     with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
         figure = answer.figure(runs, params.evaluate.compare)
         figure.savefig(partial, format="png", metadata={"Software": None})
-    write_text(settings.FOLDER / "README.md", answer.report(sweep, fresh, elsewhere, best, params))
+    write_text(settings.FOLDER / "README.md", answer.report(study, params))
+    print(answer.sentences(study, params))
 
 
 def experiment(name: str, changes: list[str]) -> Experiment:

@@ -6,11 +6,12 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
+from stages.evaluate.metrics import key
 from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
-from stages.plot.report import limit, number, percent, shown, table
+from stages.plot.report import earlier_epochs, limit, number, percent, shown, table
 from stages.study.data_sets import mean_interval, shares_of_spread
-from stages.study.experiments import Experiment
+from stages.study.experiments import Experiment, Study
 from stages.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 
 SWEEP = (
@@ -18,11 +19,6 @@ SWEEP = (
     "solved_high", "diverged",
 )  # fmt: skip
 COMPARISONS = ("run", "pair", "epoch", "p", "p_low", "p_high")
-
-
-def titled(sweep: Mapping[float, Experiment], fresh: Experiment) -> dict[str, Experiment]:
-    """Return the runs by what they are called."""
-    return {f"step size {lr:g}": one for lr, one in sweep.items()} | {"each model's best": fresh}
 
 
 def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict[str, float]:
@@ -38,17 +34,17 @@ def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict
     return {name: min(sweep, key=lambda lr: iqm(name, lr)) for name in models}
 
 
-def sweep_rows(
-    sweep: Mapping[float, Experiment], fresh: Experiment, best: Mapping[str, float]
-) -> Iterator[tuple]:
+def sweep_rows(study: Study) -> Iterator[tuple]:
     """Yield the rows of SWEEP: a model in a run."""
-    runs = [(f"lr {lr}, selection seeds", one, dict.fromkeys(best, lr)) for lr, one in sweep.items()]
-    runs.append(("best, fresh seeds", fresh, dict(best)))
+    runs = [
+        (f"lr {lr}, selection seeds", one, dict.fromkeys(study.best, lr)) for lr, one in study.sweep.items()
+    ]
+    runs.append(("best, fresh seeds", study.fresh, dict(study.best)))
     for title, one, lrs in runs:
         for name, lr in lrs.items():
             model = one.metrics[name]
-            test = [model["test"][key] for key in ("median", "iqm", "iqm_low", "iqm_high")]
-            solved = [model[key] for key in ("solved", "solved_low", "solved_high", "diverged")]
+            test = [model["test"][measure] for measure in ("median", "iqm", "iqm_low", "iqm_high")]
+            solved = [model[measure] for measure in ("solved", "solved_low", "solved_high", "diverged")]
             yield title, name, lr, *("inf" if value is None else value for value in test), *solved
 
 
@@ -59,11 +55,12 @@ def comparison_rows(runs: Mapping[str, Experiment]) -> Iterator[tuple]:
             yield title, row.pair, row.epoch, row.p, row.p_low, row.p_high
 
 
-def sentences(original: Experiment, fresh: Experiment, best: Mapping[str, float], params: Params) -> str:
+def sentences(study: Study, params: Params) -> str:
     """Return the answer: at the original's settings, with each model's best step size, and against the control."""
+    original, fresh = study.sweep[ORIGINAL_LR], study.fresh
     first, second = split_pair(params.evaluate.primary)
     controls = [split_pair(pair) for pair in params.evaluate.compare if pair != params.evaluate.primary]
-    steps = ", ".join(f"{lr:g} for {name}" for name, lr in best.items())
+    steps = ", ".join(f"{lr:g} for {name}" for name, lr in study.best.items())
     early = original.metrics[first].get("epoch_100"), original.metrics[second].get("epoch_100")
     start = ""
     if all(early):
@@ -110,7 +107,7 @@ def figure(runs: Mapping[str, Experiment], pairs: Sequence[str]) -> Figure:
     panels = drawing.subplots(1, len(pairs), squeeze=False, sharey=True)[0]
     for axes, pair in zip(panels, pairs, strict=True):
         for row, one in enumerate(runs.values()):
-            p, low, high = (float(one.last(pair)[key]) for key in ("p", "p_low", "p_high"))
+            p, low, high = (float(one.last(pair)[end]) for end in ("p", "p_low", "p_high"))
             reported = row == len(runs) - 1
             axes.plot([low, high], [row, row], color="#222222", linewidth=3 if reported else 1.5)
             axes.plot(p, row, "D" if reported else "o", color="#222222", markersize=9 if reported else 7)
@@ -124,35 +121,19 @@ def figure(runs: Mapping[str, Experiment], pairs: Sequence[str]) -> Figure:
     return drawing
 
 
-def report(
-    sweep: Mapping[float, Experiment],
-    fresh: Experiment,
-    elsewhere: Mapping[str, Sequence[Experiment]],
-    best: Mapping[str, float],
-    params: Params,
-) -> str:
-    """Return reports/study/README.md.
-
-    Args:
-        sweep: the runs that the best step sizes were chosen by.
-        fresh: the run that is reported.
-        elsewhere: runs on other data sets, by the settings that they were at.
-        best: each model's best step size.
-        params: the whole of params.yaml.
-
-    """
-    names, runs, pairs = list(best), titled(sweep, fresh), params.evaluate.compare
-    last = params.train.epochs
-    earlier = [int(key.removeprefix("epoch_")) for key in fresh.metrics[names[0]] if key.startswith("epoch_")]
+def report(study: Study, params: Params) -> str:
+    """Return reports/study/README.md."""
+    names, runs, pairs = list(study.best), study.titled(), params.evaluate.compare
+    compared = [*earlier_epochs(study.fresh.metrics[names[0]]), (params.train.epochs, None)]
     lines = [
         "# The study",
         "",
-        sentences(sweep[ORIGINAL_LR], fresh, best, params),
+        sentences(study, params),
         "",
         "![How often stacked beats single, and how often wide, at each step size](answer.png)",
         "",
-        f"Made by `make study`: {REPLICATES} replicates a model and run, {last:,} epochs. The step sizes "
-        f"{', '.join(f'{lr:g}' for lr in LRS)} were tried with initial weights of seed {SELECTION_SEED}; for each "
+        f"Made by `make study`: {REPLICATES} replicates a model and run, {params.train.epochs:,} epochs. The step "
+        f"sizes {', '.join(f'{lr:g}' for lr in LRS)} were tried with initial weights of seed {SELECTION_SEED}; for each "
         "model the one with the lowest interquartile mean (IQM) of the test MSE was chosen, and the last rows are "
         f"fresh replicates of seed {FRESH_SEED}. Lines in the figure are 95 % intervals after the last epoch, each by "
         "itself.",
@@ -168,16 +149,16 @@ def report(
         "in a run.",
         "",
         *table(
-            ["run", *(f"{pair}, {epoch:,} epochs" for pair in pairs for epoch in (*earlier, last))],
+            ["run", *(f"{pair}, {epoch:,} epochs" for pair in pairs for epoch, _ in compared)],
             [
-                [title, *(_verdict(one, pair, epoch, last) for pair in pairs for epoch in (*earlier, last))]
+                [title, *(_verdict(one.metrics[key(pair)], at) for pair in pairs for _, at in compared)]
                 for title, one in runs.items()
             ],
         ),
         "",
         "## Other data sets",
         "",
-        elsewhere_sentence(elsewhere, params),
+        elsewhere_sentence(study.elsewhere, params),
         "",
         "These are means over data sets with their 95 % intervals (Student's t); the initial weights are the same in "
         "all. Of the variance of log test MSE, the shares that go with the data set and with the initial weights, the "
@@ -185,7 +166,7 @@ def report(
         "",
         *table(
             ["at", *(f"{name}: data set, weights" for name in names)],
-            [[title, *_shares(ones, names)] for title, ones in elsewhere.items()],
+            [[title, *_shares(ones, names)] for title, ones in study.elsewhere.items()],
         ),
         "",
         "The numbers are in `sweep.csv` and `comparisons.csv`, the latter with every interval at 95 % by itself.",
@@ -198,9 +179,9 @@ def _outcome(model: Mapping[str, Any]) -> str:
     return f"{number(model['test']['iqm'])}, {percent(model['solved'])}"
 
 
-def _verdict(one: Experiment, pair: str, epoch: int, last: int) -> str:
-    group = one.metrics["_vs_".join(split_pair(pair))]
-    test = (group if epoch == last else group[f"epoch_{epoch}"])["test"]
+def _verdict(group: Mapping[str, Any], at: str | None) -> str:
+    """Return what the metrics of a pair say after an epoch, by its key in them; None is the last."""
+    test = (group[at] if at else group)["test"]
     return f"{percent(test['p'])} ({limit(test['p_low'])} to {limit(test['p_high'])} %), {test['verdict']}"
 
 

@@ -1,7 +1,7 @@
 """What an experiment left in reports/, read through DVC's Python API."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -20,6 +20,22 @@ class Experiment(NamedTuple):
         """Return the comparison of a pair after the last epoch: p, p_low, p_high."""
         rows = self.comparisons[self.comparisons["pair"] == pair]
         return dict(rows.loc[rows["epoch"].idxmax()])
+
+
+class Study(NamedTuple):
+    """What the study ran: `sweep` by step size, from which each model's `best` step size was chosen; `fresh`, the run
+    with these that is reported; `elsewhere`, runs on other data sets, by the settings that they were at.
+    """
+
+    sweep: Mapping[float, Experiment]
+    best: Mapping[str, float]
+    fresh: Experiment
+    elsewhere: Mapping[str, Sequence[Experiment]]
+
+    def titled(self) -> dict[str, Experiment]:
+        """Return the runs of the sweep and the one that is reported, by what they are called."""
+        sweep = {f"step size {lr:g}": one for lr, one in self.sweep.items()}
+        return sweep | {"each model's best": self.fresh}
 
 
 def read_experiment(name: str) -> Experiment:

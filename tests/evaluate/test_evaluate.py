@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 from scipy import stats
 
 from stages.evaluate import statistics
@@ -185,9 +185,7 @@ def test_tables(folder: Path, outcomes: pd.DataFrame, targets: dict[str, np.ndar
         )
 
 
-def test_weights_of_another_replicate_are_refused(folder: Path, run: Run, tmp_path: Path) -> None:
-    from safetensors.numpy import save_file
-
+def test_weights_of_another_replicate_are_refused(folder: Path, run: Run) -> None:
     path = folder / "data/models/stacked.safetensors"
     before = path.read_bytes()
     save_file({key: np.ascontiguousarray(array[::-1]) for key, array in load_file(path).items()}, path)

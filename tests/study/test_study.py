@@ -12,7 +12,7 @@ from stages.params import Params
 from stages.study import __main__ as study
 from stages.study import answer, settings
 from stages.study.data_sets import mean_interval, shares_of_spread, variance_shares
-from stages.study.experiments import Experiment, read_experiment
+from stages.study.experiments import Experiment, Study, read_experiment
 from tests.conftest import Run
 from tests.plot.test_report import DATA, EVALUATE, MODELS, TRAIN
 
@@ -72,7 +72,7 @@ def test_selection_and_report_use_other_seeds_than_each_other_and_than_the_defau
 
 def test_the_answer_is_three_sentences_from_the_numbers() -> None:
     fresh = experiment({"single": 1e-5, "stacked": 1e-5, "wide": 1e-5}, p=0.8, verdict="better", solved=0.9)
-    assert answer.sentences(SWEEP[0.01], fresh, BEST, PARAMS) == (
+    assert answer.sentences(Study(SWEEP, BEST, fresh, {}), PARAMS) == (
         "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
         "inconclusive, where 39 % or less, or 61 % or more would have shown. With each model's best step size (0.003 "
@@ -86,7 +86,8 @@ def test_the_answer_is_three_sentences_from_the_numbers() -> None:
 def test_page_figure_and_tables_show_every_run() -> None:
     fresh = experiment({"single": 1e-5, "stacked": 2e-5, "wide": 3e-5}, p=0.8)
     elsewhere = {"the default settings": [experiment(dict.fromkeys(BEST, 1e-5), p=p) for p in (0.5, 0.7)]}
-    page = answer.report(SWEEP, fresh, elsewhere, BEST, PARAMS)
+    ran = Study(SWEEP, BEST, fresh, elsewhere)
+    page = answer.report(ran, PARAMS)
     assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
     assert "| each model's best | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
     cells = "40 % (50 to 70 %), worse | 80 % (50 to 70 %), inconclusive"
@@ -97,7 +98,7 @@ def test_page_figure_and_tables_show_every_run() -> None:
         "pairs (0 to 100 %) and stacked beats wide in 60 % of pairs (0 to 100 %)."
     ) in page.split("\n")
     assert "| the default settings | 2 %, 98 % |" in page
-    runs = answer.titled(SWEEP, fresh)
+    runs = ran.titled()
     panels = answer.figure(runs, PAIRS).axes
     assert [axes.get_xlabel() for axes in panels] == [
         "stacked beats single, share of pairs", "stacked beats wide, share of pairs",
@@ -105,7 +106,7 @@ def test_page_figure_and_tables_show_every_run() -> None:
     assert [text.get_text() for text in panels[0].get_yticklabels()] == list(runs)
     drawn = [np.asarray(line.get_xdata()).tolist() for line in panels[0].get_lines()]
     assert drawn[:-1] == [[0.5, 0.7], [0.6]] * 3 + [[0.5, 0.7], [0.8]]
-    assert len(list(answer.sweep_rows(SWEEP, fresh, BEST))) == 4 * 3
+    assert len(list(answer.sweep_rows(ran))) == 4 * 3
     assert list(answer.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
 
 
