@@ -8,6 +8,11 @@ class InputError(Exception):
     """Something that the user can mend; the message names the file, what was found and what is allowed."""
 
 
+def one_line(error: Exception) -> str:
+    """Return what an exception of a library says, for the middle of a line."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 def run(main: Callable[[], None]) -> None:
     """Call `main`; a mistake becomes one line on stderr and exit code 2, an interrupt exit code 130.
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stages.errors import InputError, run
-from stages.files import REPORTS
 from stages.git import check_top_folder, git
+from stages.results import REPORTS
 from stages.study.settings import FOLDER as STUDY
 
 

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from stages import models
-from stages.files import Weights
+from stages.data import Weights
 from stages.generate.tasks import make_dataset
 from stages.streams import stream
 from stages.train import kernel

@@ -283,7 +283,7 @@ def print_growth() -> None:
 # -- what a process costs ---------------------------------------------------------------------------------------
 
 COMPILE = """
-import time, numba, torch, stages.files
+import time, numba, torch, stages.data
 start = time.perf_counter()
 from stages.train.kernel import check_platform
 check_platform()

@@ -1,125 +1,22 @@
-"""What passes from stage to stage comes back as it was, or a line says what is wrong."""
+"""A file is written whole or not at all."""
 
-from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from stages import files
-from stages.errors import InputError
-from stages.files import Dataset, Losses
 
 
-@pytest.fixture(autouse=True)
-def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-
-
-def some_losses() -> Losses:
-    train_mse = np.array([[0.1, np.inf, np.nan], [1e-9, 3, 0.25]], np.float32)
-    test_mse = np.array([[0.1, np.nan, np.nan], [1e-30, np.nan, np.inf]], np.float32)
-    return Losses(train_mse, test_mse, np.array([True, False, True]))
-
-
-def test_losses_have_the_shortest_numbers_and_empty_cells() -> None:
-    files.write_losses("single", some_losses())
-    assert Path("data/losses/single.csv").read_bytes() == (
-        b"replicate,epoch,train_mse,test_mse\n"
-        b"0,0,0.1,0.1\n0,1,inf,\n0,2,nan,nan\n1,0,1e-09,1e-30\n1,1,3.0,\n1,2,0.25,inf\n"
-    )
-
-
-@settings(max_examples=50, deadline=None, derandomize=True)
-@given(hnp.arrays(np.float32, (2, 7), elements=st.floats(width=32, min_value=0)))
-def test_losses_come_back_to_the_bit(values: np.ndarray) -> None:
-    losses = Losses(values, values, np.ones(7, bool))
-    files.write_losses("single", losses)
-    back = files.read_losses("single")
-    assert back.train_mse.tobytes() == values.tobytes()
-    assert back.test_mse.tobytes() == values.tobytes()
-
-
-def test_losses_tell_not_measured_from_diverged() -> None:
-    files.write_losses("single", some_losses())
-    back = files.read_losses("single")
-    assert back.measured.tolist() == [True, False, True]
-    np.testing.assert_array_equal(back.test_mse, some_losses().test_mse)
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "replicate,epoch,train_mse,test_mse\n",
-        "replicate,epoch,train_mse\n0,0,1\n",
-        "replicate,epoch,train_mse,test_mse\n0,0,1,1\n0,2,1,1\n",
-        "replicate,epoch,train_mse,test_mse\n0,0,1,1\n0,1,one,1\n",
-        "replicate,epoch,train_mse,test_mse\n0,0,1,1\n1,0,1,\n",
-        "replicate,epoch,train_mse,test_mse\n0,1,1,1\n0,0,1,1\n",
-    ],
-)
-def test_damaged_losses_get_one_line(text: str) -> None:
-    files.write_text(Path("data/losses/single.csv"), text)
-    with pytest.raises(
-        InputError, match=r"^data/losses/single.csv: damaged .*`dvc repro train@single` makes it$"
-    ):
-        files.read_losses("single")
-
-
-def test_dataset_and_weights_come_back() -> None:
-    x, y = np.ones((3, 2, 1), np.float32), np.zeros((3, 1), np.float32)
-    files.write_dataset(Dataset(x, y, x[:1], y[:1]))
-    assert [array.shape for array in files.read_dataset()] == [(3, 2, 1), (3, 1), (1, 2, 1), (1, 1)]
-    files.write_weights("single", {"b": x, "a": y})
-    assert files.read_weights("single")["b"].tobytes() == x.tobytes()
-
-
-def test_a_dataset_whose_arrays_do_not_fit_gets_one_line() -> None:
-    x, y = np.ones((3, 2, 1), np.float32), np.zeros((2, 1), np.float32)
-    files.write_dataset(Dataset(x, y, x, y))
-    with pytest.raises(InputError, match=r"^data/dataset.npz: damaged \(found x \(3, 2, 1\)"):
-        files.read_dataset()
-
-
-@pytest.mark.parametrize("reader", [files.read_losses, files.read_weights])
-def test_missing_files_name_the_command_that_makes_them(reader: Callable[[str], object]) -> None:
-    with pytest.raises(InputError, match="missing; `dvc repro train@single` makes it"):
-        reader("single")
-
-
-def test_damaged_weights_get_one_line() -> None:
-    files.write_text(files.MODELS / "single.safetensors", "no tensors")
-    with pytest.raises(InputError, match=r"damaged .* `dvc repro train@single` makes it"):
-        files.read_weights("single")
-
-
-def test_a_failed_write_leaves_the_old_file_and_nothing_else() -> None:
-    path = Path("reports/a.txt")
-    files.write_text(path, "old")
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    files.write_text(path, "old\n")
     with pytest.raises(ZeroDivisionError), files.replacing(path) as partial:
         partial.write_text("half")
         raise ZeroDivisionError
-    assert [(found.name, found.read_text()) for found in path.parent.iterdir()] == [("a.txt", "old")]
+    assert [(found.name, found.read_bytes()) for found in tmp_path.iterdir()] == [("a.txt", b"old\n")]
 
 
-def test_other_models_files_are_removed_and_the_rest_stays() -> None:
-    for name in ("single", "wide"):
-        files.write_losses(name, some_losses())
-        files.write_weights(name, {"a": np.ones(1)})
-    files.write_text(files.LOSSES / ".single.csv.partial", "left by a kill")
-    files.remove_other_models(["single"])
-    left = {path.name for folder in (files.LOSSES, files.MODELS) for path in folder.iterdir()}
-    assert left == {"single.csv", "single.safetensors"}
-
-
-def test_reports_round_to_six_digits_and_know_no_nan() -> None:
-    files.write_json(files.METRICS, {"a": {"x": 1 / 3, "n": 3}, "y": np.float32(np.nan), "z": float("inf")})
-    assert files.METRICS.read_text() == (
-        '{\n  "a": {\n    "x": 0.333333,\n    "n": 3\n  },\n  "y": null,\n  "z": null\n}\n'
-    )
-    files.write_csv(files.REPORTS / "t.csv", ("a", "b"), [("x", 2 / 3), ("y", np.float32(1e-7))])
-    assert (files.REPORTS / "t.csv").read_bytes() == b"a,b\nx,0.666667\ny,1e-07\n"
+def test_tables_have_a_folder_made_for_them_and_end_lines_alike(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "t.csv"
+    files.write_csv(path, ("a", "b"), [("x", 1), ("y", "")])
+    assert path.read_bytes() == b"a,b\nx,1\ny,\n"

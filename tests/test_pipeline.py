@@ -13,7 +13,7 @@ from tests.conftest import Run, make_project
 pytestmark = pytest.mark.slow
 
 FILES = {
-    "data/dataset.npz",
+    "data/dataset.safetensors",
     *(f"data/losses/{name}.csv" for name in ("single", "stacked", "wide")),
     *(f"data/models/{name}.safetensors" for name in ("single", "stacked", "wide")),
 }
@@ -86,7 +86,7 @@ def test_an_idea_reruns_only_what_it_concerns_and_rewrites_one_line(project: Pat
 
 
 def test_a_changed_line_in_the_plot_stage_reruns_plot_alone(project: Path, run: Run) -> None:
-    change(project / "stages/plot/report.py", "# Results", "# The results")
+    change(project / "stages/plot/report.md.jinja", "# Results", "# The results")
     again = run("dvc repro", project)
     assert stages_run(again.stdout) == ["plot"]
     assert (project / "reports/README.md").read_text().startswith("# The results\n")
@@ -150,7 +150,7 @@ def test_wrong_params_stop_each_stage_with_one_line(stage: str, project: Path, r
 def test_a_missing_or_damaged_dataset_names_the_command_that_makes_it(
     stage: str, damage: str, project: Path, run: Run
 ) -> None:
-    path = project / "data/dataset.npz"
+    path = project / "data/dataset.safetensors"
     content = path.read_bytes()
     path.unlink()
     if damage != "missing":
@@ -158,7 +158,7 @@ def test_a_missing_or_damaged_dataset_names_the_command_that_makes_it(
     failed = run(f"python -m stages.{stage}", project)
     assert (failed.returncode, failed.stdout) == (2, "")
     assert re.fullmatch(
-        r"data/dataset\.npz: (missing|damaged \(.*\)); `dvc repro generate` makes it\n", failed.stderr
+        r"data/dataset\.safetensors: (missing|damaged \(.*\)); `dvc repro generate` makes it\n", failed.stderr
     )
     assert run("dvc repro generate", project).returncode == 0
     assert path.read_bytes() == content

@@ -2,22 +2,29 @@
 
 import numpy as np
 
-from stages.files import Dataset
+from stages.data import Dataset
+from stages.results import Baseline, Split
 
 
-def constant_mse(dataset: Dataset) -> tuple[float, float]:
-    """Return the training and the test MSE of always predicting the mean of the training targets."""
+def baseline(dataset: Dataset) -> Baseline:
+    """Return the MSEs of the constant predictor and of least squares, and the variance of the targets."""
+    variance = Split(*(float(y.astype(np.float64).var()) for y in (dataset.y_test, dataset.y_train)))
+    return Baseline(constant_mse(dataset), least_squares_mse(dataset), variance)
+
+
+def constant_mse(dataset: Dataset) -> Split:
+    """Return the MSEs of always predicting the mean of the training targets."""
     constant = dataset.y_train.astype(np.float64).mean()
-    return _mse(constant, dataset.y_train), _mse(constant, dataset.y_test)
+    return Split(_mse(constant, dataset.y_test), _mse(constant, dataset.y_train))
 
 
-def least_squares_mse(dataset: Dataset) -> tuple[float, float] | None:
-    """Return the training and the test MSE of a linear function of all numbers of a sequence.
+def least_squares_mse(dataset: Dataset) -> Split | None:
+    """Return the MSEs of a linear function of all numbers of a sequence.
 
     None where there are too few sequences to determine one. The normal equations are solved here, one NumPy
     operation at a time, since the bits that LAPACK gives differ from CPU to CPU.
     """
-    x_train, x_test = (_with_ones(x) for x in (dataset.x_train, dataset.x_test))
+    x_test, x_train = (_with_ones(x) for x in (dataset.x_test, dataset.x_train))
     if len(x_train) < x_train.shape[1]:
         return None
     y = dataset.y_train[:, 0].astype(np.float64)
@@ -25,9 +32,8 @@ def least_squares_mse(dataset: Dataset) -> tuple[float, float] | None:
     coefficients = _solve(gram, (x_train * y[:, None]).sum(axis=0))
     if coefficients is None:
         return None
-    predictions = ((x * coefficients).sum(axis=1)[:, None] for x in (x_train, x_test))
-    train_mse, test_mse = map(_mse, predictions, (dataset.y_train, dataset.y_test))
-    return train_mse, test_mse
+    predictions = ((x * coefficients).sum(axis=1)[:, None] for x in (x_test, x_train))
+    return Split(*map(_mse, predictions, (dataset.y_test, dataset.y_train)))
 
 
 def _mse(predicted: np.ndarray | float, y: np.ndarray) -> float:

@@ -1,13 +1,83 @@
-"""The tables of reports/ beside metrics.json."""
+"""The tables of reports/ beside metrics.json: the rows of each, model by model."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from stages.data import Losses
 from stages.evaluate import statistics
 from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes
-from stages.files import Losses
+from stages.params import split_pair
+
+STEP_COST = (
+    3  # of a training step in forward passes: one forward, two for the gradients by inputs and by weights
+)
+
+
+def losses(losses: Mapping[str, Losses]) -> Iterator[tuple]:
+    """Yield the rows of losses.csv: the quartiles of the training MSE after each epoch."""
+    for name, of_model in losses.items():
+        quartiles = (quantile(of_model.train_mse, q) for q in (0.5, 0.25, 0.75))
+        for epoch, row in enumerate(zip(*quartiles, strict=True)):
+            yield name, epoch, *row
+
+
+def progress(outcomes: Mapping[str, Outcomes], multiply_adds: Mapping[str, int]) -> Iterator[tuple]:
+    """Yield the rows of progress.csv: quartiles of the test MSE and share solved against the work spent on training.
+
+    Args:
+        outcomes: of each model.
+        multiply_adds: that each needs to predict the training data once.
+
+    """
+    for name, of_model in outcomes.items():
+        quartiles = [quantile(of_model.test, q) for q in (0.5, 0.25, 0.75)]
+        replicates = len(of_model.solved)
+        for column, epoch in enumerate(of_model.epochs):
+            solved = int(of_model.solved[:, column].sum())
+            interval = statistics.share_interval(solved, replicates, LEVEL) if replicates > 1 else ("", "")
+            spent = int(epoch) * STEP_COST * multiply_adds[name]
+            yield name, epoch, spent, *(mse[column] for mse in quartiles), solved / replicates, *interval
+
+
+def comparisons(outcomes: Mapping[str, Outcomes], pairs: Sequence[str]) -> Iterator[tuple]:
+    """Yield the rows of comparisons.csv, on the test MSE, each epoch's interval at 95 % and not widened."""
+    for pair in pairs:
+        a, b = (outcomes[name] for name in split_pair(pair))
+        for column, epoch in enumerate(a.epochs):
+            ours, theirs = a.test[:, column], b.test[:, column]
+            interval = statistics.probability_of_improvement_interval(ours, theirs, LEVEL)
+            p = statistics.probability_of_improvement(ours, theirs)
+            yield pair, epoch, p, *(interval or ("", ""))
+
+
+def outcomes(losses: Mapping[str, Losses], epochs: Sequence[int]) -> Iterator[tuple]:
+    """Yield the rows of outcomes.csv: every replicate's losses after each of `epochs`; nan as inf."""
+    for name, of_model in losses.items():
+        for replicate, curves in enumerate(zip(of_model.train_mse, of_model.test_mse, strict=True)):
+            for epoch in epochs:
+                mse = (curve[epoch] for curve in curves)
+                yield name, replicate, epoch, *(np.inf if np.isnan(value) else value for value in mse)
+
+
+def predictions(
+    predicted: Mapping[str, np.ndarray], y: np.ndarray, outcomes: Mapping[str, Outcomes]
+) -> Iterator[tuple]:
+    """Yield the rows of predictions.csv: what each model's replicate nearest the median test MSE predicts.
+
+    What a diverged network predicts is blank where it is no number.
+
+    Args:
+        predicted: by each model on the test data, (replicates, N).
+        y: the targets, (N, 1).
+        outcomes: of each model, whose last epoch counts.
+
+    """
+    for name, by_replicate in predicted.items():
+        replicate = nearest_median(outcomes[name].test[:, -1])
+        for y_true, y_predicted in zip(y[:, 0], by_replicate[replicate], strict=True):
+            yield name, replicate, y_true, "" if np.isnan(y_predicted) else y_predicted
 
 
 def quantile(values: np.ndarray, q: float) -> np.ndarray:
@@ -21,40 +91,6 @@ def quantile(values: np.ndarray, q: float) -> np.ndarray:
     with np.errstate(invalid="ignore"):
         between = low + (high - low) * (position - np.floor(position))
     return np.where((low == high) | (position == np.floor(position)), low, between)
-
-
-def losses(name: str, train_mse: np.ndarray) -> Iterator[tuple]:
-    """Yield the rows of losses.csv for one model, from (replicates, epochs + 1)."""
-    quartiles = (quantile(train_mse, q) for q in (0.5, 0.25, 0.75))
-    for epoch, row in enumerate(zip(*quartiles, strict=True)):
-        yield name, epoch, *row
-
-
-def progress(name: str, outcomes: Outcomes, multiply_adds_an_epoch: int) -> Iterator[tuple]:
-    """Yield the rows of progress.csv for one model: test MSE and share solved against the work spent on training."""
-    quartiles = [quantile(outcomes.test, q) for q in (0.5, 0.25, 0.75)]
-    replicates = len(outcomes.solved)
-    for column, epoch in enumerate(outcomes.epochs):
-        solved = int(outcomes.solved[:, column].sum())
-        interval = statistics.share_interval(solved, replicates, LEVEL) if replicates > 1 else ("", "")
-        spent = int(epoch) * multiply_adds_an_epoch
-        yield name, epoch, spent, *(values[column] for values in quartiles), solved / replicates, *interval
-
-
-def comparisons(pair: str, a: Outcomes, b: Outcomes) -> Iterator[tuple]:
-    """Yield the rows of comparisons.csv for one pair on the test MSE, each epoch's interval at 95 %, not widened."""
-    for column, epoch in enumerate(a.epochs):
-        ours, theirs = a.test[:, column], b.test[:, column]
-        interval = statistics.probability_of_improvement_interval(ours, theirs, LEVEL)
-        p = statistics.probability_of_improvement(ours, theirs)
-        yield pair, epoch, p, *(interval or ("", ""))
-
-
-def outcomes(name: str, losses: Losses, epochs: Sequence[int]) -> Iterator[tuple]:
-    """Yield the rows of outcomes.csv for one model: every replicate's losses after each of `epochs`; nan as inf."""
-    for replicate, curves in enumerate(zip(losses.train_mse, losses.test_mse, strict=True)):
-        for epoch in epochs:
-            yield name, replicate, epoch, *(np.inf if np.isnan(mse[epoch]) else mse[epoch] for mse in curves)
 
 
 def nearest_median(values: np.ndarray) -> int:

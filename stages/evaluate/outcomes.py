@@ -4,8 +4,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stages.data import Losses, losses_path, maker, read_losses
+from stages.errors import InputError
 from stages.evaluate import statistics
-from stages.files import Dataset, Losses
+from stages.params import Params, TrainParams
+from stages.results import Baseline
 
 
 class Outcomes(NamedTuple):
@@ -27,29 +30,46 @@ class Outcomes(NamedTuple):
         return Outcomes(self.epochs[column], *(array[:, column] for array in self[1:]))
 
 
-def outcomes(losses: Losses, dataset: Dataset, constant: tuple[float, float], solved_r2: float) -> Outcomes:
+def checked_losses(name: str, train: TrainParams) -> Losses:
+    """Return the losses of a model.
+
+    Raises:
+        InputError: they are of another number of replicates or epochs than `train:` in params.yaml says.
+
+    """
+    losses = read_losses(name)
+    found, allowed = losses.train_mse.shape, (train.replicates, train.epochs + 1)
+    if found != allowed:
+        raise InputError(
+            f"{losses_path(name)}: found {found[0]} replicates x {found[1]} rows, allowed: {allowed[0]} x {allowed[1]} "
+            f"as params.yaml says; `dvc repro {maker(name)}` makes it"
+        )
+    return losses
+
+
+def outcomes(losses: Losses, baseline: Baseline, solved_r2: float) -> Outcomes:
     """Return what `losses` say at the epochs where both were measured.
 
     Args:
         losses: of one model.
-        dataset: what they were measured on.
-        constant: training and test MSE of the constant predictor, which divergence is measured by.
+        baseline: the constant predictor's MSE, which divergence is measured by, and the variance of the targets.
         solved_r2: the R2 on the test data from which on a replicate has solved the task.
 
     """
     epochs = np.flatnonzero(losses.measured)
     train, test = (mse[:, epochs].astype(np.float64) for mse in (losses.train_mse, losses.test_mse))
-    diverged = statistics.diverged(train, constant[0]) | statistics.diverged(test, constant[1])
+    diverged = statistics.diverged(train, baseline.mean.train) | statistics.diverged(test, baseline.mean.test)
     train, test = (np.where(diverged, np.inf, mse) for mse in (train, test))
-    r2 = statistics.r2(test, float(dataset.y_test.astype(np.float64).var()))
+    r2 = statistics.r2(test, baseline.variance.test)
     solved = np.zeros(test.shape, bool) if r2 is None else r2 >= solved_r2
     return Outcomes(epochs, train, test, solved, diverged)
 
 
-def comparison_epochs(at_epochs: list[int], eval_every: int, epochs: int) -> list[int]:
-    """Return the epochs to compare at besides the last, each rounded down to one that is measured.
+def compared_epochs(params: Params) -> list[int]:
+    """Return the epochs to compare at: those of `evaluate.at_epochs`, rounded down to a measured one, and the last.
 
-    What falls on the start, on the last epoch, beyond it or on another of them is left out.
+    What falls on the start, beyond the last epoch or on another of them is left out.
     """
-    rounded = {epoch // eval_every * eval_every for epoch in at_epochs}
-    return sorted(epoch for epoch in rounded if 0 < epoch < epochs)
+    last, every = params.train.epochs, params.train.eval_every
+    earlier = {epoch // every * every for epoch in params.evaluate.at_epochs}
+    return [*sorted(epoch for epoch in earlier if 0 < epoch < last), last]

@@ -1,38 +1,86 @@
-"""What the trained networks predict on the test data."""
+"""What the trained networks predict on the test data, and whether that is what was trained."""
 
 from collections.abc import Iterator
 
 import numpy as np
 
+from stages.architecture import Architecture
+from stages.data import Dataset, Weights, losses_path, maker, read_weights, weights_path
 from stages.errors import InputError
-from stages.evaluate.curves import nearest_median
-from stages.files import LOSSES, MODELS, Weights
-from stages.models import build
-from stages.params import Params
+from stages.evaluate.outcomes import Outcomes
 from stages.train.engines import predictor
 
 LARGEST_DIFFERENCE = 1e-5
 LOSS_TOLERANCE = 0.01  # relative; another device rounds otherwise
 
 
-def check_shapes(name: str, weights: Weights, params: Params, input_size: int) -> None:
-    """Raise InputError where `weights` are not the parameters of this model, with its replicates in front."""
-    model = params.models[name]
-    module = build(
-        input_size=input_size,
-        hidden_size=model.hidden_size,
-        output_size=1,
-        num_layers=model.num_layers,
-        nonlinearity=model.nonlinearity,
+def checked_predictions(
+    name: str, architecture: Architecture, engine: str, dataset: Dataset, test_mse: np.ndarray, last: Outcomes
+) -> np.ndarray:
+    """Return what every replicate of a model predicts, by the engine that trained it: (replicates, N), float32.
+
+    Args:
+        name: the model's.
+        architecture: the model's.
+        engine: "exact" or "torch".
+        dataset: of which the test part is predicted.
+        test_mse: after the last epoch, (replicates,).
+        last: the outcomes at the last epoch; replicates that diverged are not checked.
+
+    Raises:
+        InputError: its weights are of another shape, another training, or mean something else to PyTorch.
+
+    """
+    weights = read_weights(name)
+    check_shapes(name, weights, architecture, len(test_mse))
+    predicted, by_torch = (predictions(weights, dataset.x_test, architecture, by) for by in (engine, "torch"))
+    check_against_torch(name, predicted, by_torch, last.diverged)
+    check_against_losses(name, predicted, dataset.y_test, test_mse, last.diverged)
+    return predicted
+
+
+def predictions(weights: Weights, x: np.ndarray, architecture: Architecture, engine: str) -> np.ndarray:
+    """Return what every replicate predicts for x (N, T, I): (replicates, N), float32."""
+    predict = predictor(engine)
+    return np.stack(
+        [predict(one, x, architecture.cell.removeprefix("rnn_"))[:, 0] for one in replicates(weights)]
     )
-    allowed = {key: (params.train.replicates, *value.shape) for key, value in module.state_dict().items()}
+
+
+def replicates(weights: Weights) -> Iterator[Weights]:
+    """Yield the weights of each replicate."""
+    for replicate in range(len(weights["linear.bias"])):
+        yield {name: array[replicate] for name, array in weights.items()}
+
+
+def check_shapes(name: str, weights: Weights, architecture: Architecture, replicates: int) -> None:
+    """Raise InputError where `weights` are not the parameters of this architecture, with the replicates in front."""
+    allowed = {key: (replicates, *shape) for key, shape in architecture.shapes().items()}
     found = {key: array.shape for key, array in weights.items()}
     for key in sorted(allowed.keys() | found.keys()):
         if found.get(key) != allowed.get(key):
             raise InputError(
-                f"{MODELS / name}.safetensors: {key}: found {found.get(key, 'none')}; "
-                f"allowed: {allowed.get(key, 'none')}; `dvc repro train@{name}` makes it"
+                f"{weights_path(name)}: {key}: found {found.get(key, 'none')}; allowed: {allowed.get(key, 'none')}; "
+                f"`dvc repro {maker(name)}` makes it"
             )
+
+
+def check_against_torch(name: str, predicted: np.ndarray, by_torch: np.ndarray, diverged: np.ndarray) -> None:
+    """Raise InputError where the PyTorch modules predict otherwise than the engine that trained.
+
+    Args:
+        name: the model's.
+        predicted: by the engine, (replicates, N).
+        by_torch: by the modules, likewise.
+        diverged: bool (replicates,); these are left out, since overflow has no digits to compare.
+
+    """
+    difference = np.abs(predicted - by_torch)[~diverged].max(initial=0)
+    if not difference <= LARGEST_DIFFERENCE:
+        raise InputError(
+            f"{weights_path(name)}: the PyTorch module predicts otherwise than the exact trainer, by up to "
+            f"{difference:.1e}; allowed: {LARGEST_DIFFERENCE:.0e}"
+        )
 
 
 def check_against_losses(
@@ -53,60 +101,6 @@ def check_against_losses(
     if wrong.any():
         replicate = int(np.argmax(wrong))
         raise InputError(
-            f"{MODELS / name}.safetensors: replicate {replicate}: found a test MSE of {mse[replicate]:.6g}; allowed: "
-            f"{test_mse[replicate]:.6g} as in {LOSSES / name}.csv; `dvc repro --force train@{name}` makes both"
+            f"{weights_path(name)}: replicate {replicate}: found a test MSE of {mse[replicate]:.6g}; allowed: "
+            f"{test_mse[replicate]:.6g} as in {losses_path(name)}; `dvc repro --force {maker(name)}` makes both"
         )
-
-
-def predictions(weights: Weights, x: np.ndarray, nonlinearity: str, engine: str) -> np.ndarray:
-    """Return what every replicate predicts, by the engine that trained it: (replicates, N), float32."""
-    predict = predictor(engine)
-    return np.stack([predict(one, x, nonlinearity)[:, 0] for one in replicates(weights)])
-
-
-def replicates(weights: Weights) -> Iterator[Weights]:
-    """Yield the weights of each replicate."""
-    for replicate in range(len(weights["linear.bias"])):
-        yield {name: array[replicate] for name, array in weights.items()}
-
-
-def check_against_torch(
-    name: str, predicted: np.ndarray, weights: Weights, x: np.ndarray, nonlinearity: str, diverged: np.ndarray
-) -> None:
-    """Raise InputError where the PyTorch module with these weights predicts something else.
-
-    Args:
-        name: the model's.
-        predicted: by the engine, (replicates, N).
-        weights: with a leading replicate axis.
-        x: the sequences, (N, T, I).
-        nonlinearity: "tanh" or "relu".
-        diverged: bool (replicates,); these are left out, since overflow has no digits to compare.
-
-    """
-    by_torch = predictions(weights, x, nonlinearity, "torch")
-    difference = np.abs(predicted - by_torch)[~diverged].max(initial=0)
-    if not difference <= LARGEST_DIFFERENCE:
-        raise InputError(
-            f"{MODELS / name}.safetensors: the PyTorch module predicts otherwise than the exact trainer, by up to "
-            f"{difference:.1e}; allowed: {LARGEST_DIFFERENCE:.0e}"
-        )
-
-
-def of_median_replicate(
-    name: str, predicted: np.ndarray, y: np.ndarray, test_mse: np.ndarray
-) -> Iterator[tuple]:
-    """Yield the rows of reports/predictions.csv for one model, of the replicate nearest the median test MSE.
-
-    What a diverged network predicts is blank where it is no number.
-
-    Args:
-        name: the model's.
-        predicted: (replicates, N).
-        y: the targets, (N, 1).
-        test_mse: after the last epoch, (replicates,), none nan.
-
-    """
-    replicate = nearest_median(test_mse)
-    for y_true, y_predicted in zip(y[:, 0], predicted[replicate], strict=True):
-        yield name, replicate, y_true, "" if np.isnan(y_predicted) else y_predicted

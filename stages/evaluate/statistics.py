@@ -7,14 +7,15 @@ None says that it is undefined, as every interval of a single replicate is.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
+from stages.results import Verdict
+
 Array = NDArray[np.float64]
-Verdict = Literal["better", "worse", "inconclusive"]
 
 RESAMPLES = 10_000
 # With no difference, three replicates an arm would give a wrong verdict at 95 % in 10.0 % of all cases and four in

@@ -1,7 +1,7 @@
 """`python -m stages.generate`: draw the sequences and their targets."""
 
+from stages.data import write_dataset
 from stages.errors import run
-from stages.files import write_dataset
 from stages.generate.tasks import make_dataset
 from stages.memory import check_memory
 from stages.params import load_params
@@ -9,21 +9,12 @@ from stages.streams import stream
 
 
 def main() -> None:
-    """Write data/dataset.npz as `data:` in params.yaml says."""
+    """Write data/dataset.safetensors as `data:` in params.yaml says."""
     data = load_params().data
-    # A number takes 4 bytes, and 8 more while the mean is taken.
-    samples = data.num_samples + data.test_samples
-    check_memory("data", 12 * samples * (data.seq_length + 1))
-    write_dataset(
-        make_dataset(
-            data.task,
-            data.num_samples,
-            data.test_samples,
-            data.seq_length,
-            train_rng=stream(data.seed, "training data"),
-            test_rng=stream(data.seed, "test data"),
-        )
-    )
+    # A number takes 4 bytes, and 8 more while the targets are taken.
+    check_memory("data", 12 * (data.num_samples + data.test_samples) * (data.seq_length + 1))
+    rngs = (stream(data.seed, purpose) for purpose in ("training data", "test data"))
+    write_dataset(make_dataset(data.task, data.num_samples, data.test_samples, data.seq_length, *rngs))
 
 
 if __name__ == "__main__":

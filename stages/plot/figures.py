@@ -175,11 +175,13 @@ def cost(progress: pd.DataFrame, constant: float) -> Figure:
     return figure
 
 
-def predictions(points: pd.DataFrame) -> Figure:
+def predictions(points: pd.DataFrame, true_label: str, predicted_label: str) -> Figure:
     """Draw predicted against true, a panel a model, on the test data.
 
     Args:
         points: reports/predictions.csv (model, replicate, y_true, y_predicted).
+        true_label: what y_true is.
+        predicted_label: what y_predicted is.
 
     """
     models = list(points["model"].unique())
@@ -196,8 +198,8 @@ def predictions(points: pd.DataFrame) -> Figure:
         axes.set_aspect("equal")
     for axes in list(figure.axes)[len(models) :]:
         axes.remove()
-    figure.supxlabel("true mean of the sequence", fontsize=13)
-    figure.supylabel("predicted mean", fontsize=13)
+    figure.supxlabel(true_label, fontsize=13)
+    figure.supylabel(predicted_label, fontsize=13)
     figure.suptitle("Test data; of each model the replicate nearest the median test MSE", fontsize=13)
     return figure
 

@@ -12,8 +12,8 @@ import pandas as pd
 from ruamel.yaml import YAML, YAMLError
 
 from stages.errors import InputError
-from stages.files import FIGURES, METRICS, REPORTS
 from stages.git import git
+from stages.results import FIGURES, METRICS, REPORTS
 
 T = TypeVar("T")
 LOSSES = REPORTS / "losses.csv"

@@ -9,9 +9,10 @@ import sys
 from matplotlib import style
 
 from stages.errors import InputError, run
-from stages.files import replacing, write_csv, write_text
+from stages.files import replacing, write_text
 from stages.params import Params, load_params, split_pair
 from stages.plot import figures
+from stages.results import write_csv
 from stages.study import answer, settings
 from stages.study.experiments import Experiment, Study, read_experiment
 

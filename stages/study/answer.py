@@ -6,13 +6,40 @@ from typing import Any
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from stages.evaluate.metrics import key
+from stages import words
 from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
-from stages.plot.report import earlier_epochs, limit, number, percent, shown, table
 from stages.study.data_sets import mean_interval, shares_of_spread
 from stages.study.experiments import Experiment, Study
 from stages.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
+from stages.words import number, percent
+
+
+def key(pair: str) -> str:
+    """Return the name of a pair's group in metrics.json."""
+    return "_vs_".join(split_pair(pair))
+
+
+def earlier_epochs(model: Mapping[str, Any]) -> list[tuple[int, str]]:
+    """Return the epochs before the last that the metrics of a model have, with their keys."""
+    keys = [key for key in model if key.startswith("epoch_")]
+    return [(int(key.removeprefix("epoch_")), key) for key in keys]
+
+
+def limit(share: float) -> str:
+    """Return a limit in whole percent, with a digit more where it would round to the 50 at which the verdict turns."""
+    return words.chance(share).removesuffix(" %")
+
+
+def shown(detectable: float) -> str:
+    """Return what a run would have shown."""
+    return words.detectable(detectable)
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a Markdown table."""
+    return words.table(header, rows).splitlines()
+
 
 SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
@@ -133,8 +160,8 @@ def report(study: Study, params: Params) -> str:
         "![How often stacked beats single, and how often wide, at each step size](answer.png)",
         "",
         f"Made by `make study`: {REPLICATES} replicates a model and run, {params.train.epochs:,} epochs. The step "
-        f"sizes {', '.join(f'{lr:g}' for lr in LRS)} were tried with initial weights of seed {SELECTION_SEED}; for each "
-        "model the one with the lowest interquartile mean (IQM) of the test MSE was chosen, and the last rows are "
+        f"sizes {', '.join(f'{lr:g}' for lr in LRS)} were tried with initial weights of seed {SELECTION_SEED}; for "
+        "each model the one with the lowest interquartile mean (IQM) of the test MSE was chosen, and the last rows are "
         f"fresh replicates of seed {FRESH_SEED}. Lines in the figure are 95 % intervals after the last epoch, each by "
         "itself.",
         "",

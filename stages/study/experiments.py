@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from stages.files import METRICS, REPORTS
+from stages.results import METRICS, REPORTS
 
 
 class Experiment(NamedTuple):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from stages.files import REPORTS
+from stages.results import REPORTS
 
 FOLDER = REPORTS / "study"
 

@@ -4,8 +4,8 @@ import sys
 
 import numpy as np
 
+from stages.data import Losses, read_dataset, write_losses, write_weights
 from stages.errors import InputError, run
-from stages.files import Losses, read_dataset, write_losses, write_weights
 from stages.params import Params, load_params
 from stages.streams import stream
 from stages.train.engines import check_training_fits, trainer

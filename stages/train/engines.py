@@ -9,8 +9,8 @@ from types import ModuleType
 
 import numpy as np
 
+from stages.data import Weights
 from stages.errors import InputError
-from stages.files import Weights
 from stages.memory import check_memory
 from stages.params import ModelParams, TrainParams
 from stages.train.replicate import TrainedReplicate

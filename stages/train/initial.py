@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from stages.files import Weights
+from stages.data import Weights
 from stages.models import build
 
 

@@ -6,7 +6,7 @@ again.
 
 import numpy as np
 
-from stages.files import Weights
+from stages.data import Weights
 from stages.train.passes import BLOCK, GRADIENT_COLUMNS, GRADIENT_ROWS, PAD, ROWS, STEPS, run
 from stages.train.replicate import OnProgress, TrainedReplicate, ignore, measured_epochs
 from stages.train.vector import LANES

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from stages import models
+from stages.data import Weights
 from stages.errors import InputError
-from stages.files import Weights
 from stages.train.replicate import OnProgress, TrainedReplicate, ignore, measured_epochs
 
 

@@ -5,7 +5,7 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
-from stages.files import Weights
+from stages.data import Weights
 
 # Called with the epochs done since the last call and the training MSE.
 OnProgress: TypeAlias = Callable[[int, float], None]

@@ -41,8 +41,8 @@ def folder(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def targets(folder: Path) -> dict[str, np.ndarray]:
-    with np.load(folder / "data/dataset.npz") as arrays:
-        return {part: arrays[f"y_{part}"][:, 0].astype(float) for part in ("train", "test")}
+    arrays = load_file(folder / "data/dataset.safetensors")
+    return {part: arrays[f"y_{part}"][:, 0].astype(float) for part in ("train", "test")}
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +127,8 @@ def test_sizes_and_baselines(folder: Path, targets: dict[str, np.ndarray], metri
         recurrent = hidden + hidden**2 + (layers - 1) * 2 * hidden**2
         assert metrics[name]["parameters"] == recurrent + layers * 2 * hidden + hidden + 1
         assert metrics[name]["multiply_adds"] == STEPS * recurrent + hidden
-    with np.load(folder / "data/dataset.npz") as arrays:
-        x = {part: arrays[f"x_{part}"][:, :, 0].astype(float) for part in targets}
+    arrays = load_file(folder / "data/dataset.safetensors")
+    x = {part: arrays[f"x_{part}"][:, :, 0].astype(float) for part in targets}
     fitted = np.linalg.lstsq(np.c_[x["train"], np.ones(len(x["train"]))], targets["train"])[0]
     for part, y in targets.items():
         baseline = {key: metrics["baseline"][key][part] for key in ("mean", "least_squares", "variance")}

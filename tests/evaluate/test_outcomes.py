@@ -1,31 +1,25 @@
 """Outcomes, metrics and tables: from losses to what is reviewed."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from stages.architecture import Architecture
+from stages.data import Losses
 from stages.errors import InputError
 from stages.evaluate import curves, metrics
-from stages.evaluate.outcomes import Outcomes, comparison_epochs, outcomes
-from stages.evaluate.predictions import (
-    check_against_losses,
-    check_against_torch,
-    of_median_replicate,
-    predictions,
-)
-from stages.files import Dataset, Losses
-from stages.generate.tasks import make_dataset
+from stages.evaluate.outcomes import Outcomes, compared_epochs, outcomes
+from stages.evaluate.predictions import check_against_losses, check_against_torch, predictions
+from stages.params import load_params
+from stages.results import Baseline, Estimate, ModelMeasure, Split
 from stages.streams import stream
 from stages.train.initial import initial_weights
+from tests.conftest import TOP
 
 Y = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)  # of variance 1.25, which the constant predictor has
-X = np.zeros((4, 2, 1), np.float32)
-DATA = Dataset(X, Y, X, Y)
-CONSTANT = (1.25, 1.25)
+BASELINE = Baseline(Split(1.25, 1.25), None, Split(1.25, 1.25))
 LOSSES = Losses(
     np.array([[1, 1, 0.1], [1, 1, 1], [1, 1, np.nan], [1, 9, 1]], np.float32),
     np.array([[1, np.nan, 0.1], [1, np.nan, 2.6], [1, np.nan, 1], [1, np.nan, 0.125]], np.float32),
@@ -34,7 +28,7 @@ LOSSES = Losses(
 
 
 def some_outcomes() -> Outcomes:
-    return outcomes(LOSSES, DATA, CONSTANT, solved_r2=0.9)
+    return outcomes(LOSSES, BASELINE, solved_r2=0.9)
 
 
 def test_outcomes_are_those_of_measured_epochs_and_diverged_is_worst() -> None:
@@ -48,26 +42,31 @@ def test_outcomes_are_those_of_measured_epochs_and_diverged_is_worst() -> None:
 
 
 def test_a_constant_target_is_never_solved() -> None:
-    flat = DATA._replace(y_test=np.ones((4, 1), np.float32))
-    assert not outcomes(LOSSES, flat, CONSTANT, solved_r2=0.9).solved.any()
+    flat = BASELINE._replace(variance=Split(0.0, 0.0))
+    assert not outcomes(LOSSES, flat, solved_r2=0.9).solved.any()
 
 
 @pytest.mark.parametrize(
-    ("at_epochs", "expected"), [([100], [100]), ([105, 109], [100]), ([9], []), ([1000, 2000], []), ([], [])]
+    ("at_epochs", "earlier"), [([100], [100]), ([105, 109], [100]), ([9], []), ([1000, 2000], []), ([], [])]
 )
-def test_comparison_epochs_are_on_the_grid_and_before_the_last(
-    at_epochs: list[int], expected: list[int]
+def test_compared_epochs_are_on_the_grid_and_end_with_the_last(
+    at_epochs: list[int], earlier: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert comparison_epochs(at_epochs, eval_every=10, epochs=1000) == expected
+    monkeypatch.chdir(TOP)
+    default = load_params()
+    params = default.model_copy(
+        update={"evaluate": default.evaluate.model_copy(update={"at_epochs": at_epochs})}
+    )
+    assert compared_epochs(params) == [*earlier, 1000]
 
 
-def weights(hidden_size: int, num_layers: int, replicates: int = 1) -> dict[str, np.ndarray]:
+def weights(architecture: Architecture, replicates: int) -> dict[str, np.ndarray]:
     drawn = [
         initial_weights(
             stream(0, "initial weights", "any", r),
-            input_size=1,
-            hidden_size=hidden_size,
-            num_layers=num_layers,
+            input_size=architecture.input_size,
+            hidden_size=architecture.hidden_size,
+            num_layers=architecture.num_layers,
             nonlinearity="tanh",
         )
         for r in range(replicates)
@@ -76,25 +75,18 @@ def weights(hidden_size: int, num_layers: int, replicates: int = 1) -> dict[str,
 
 
 def test_the_control_matches_stacked_in_parameters_and_in_work() -> None:
-    sizes = [weights(32, 1), weights(32, 2), weights(55, 1)]
-    assert [metrics.parameters(w) for w in sizes] == [1153, 3265, 3246]
-    assert [metrics.multiply_adds(w, 20) for w in sizes] == [21_152, 62_112, 61_655]
+    sizes = [Architecture("rnn_tanh", 1, *size) for size in ((32, 1), (32, 2), (55, 1))]
+    assert [one.parameters() for one in sizes] == [1153, 3265, 3246]
+    assert [one.multiply_adds(20) for one in sizes] == [21_152, 62_112, 61_655]
 
 
-def test_model_metrics_by_hand() -> None:
-    variance = {"test": 1.25, "train": 1.25}
-    found = metrics.model_metrics(some_outcomes().at(0), variance, np.random.default_rng(0))
-    assert found["test"] == {
-        "median": 1.0,
-        "r2": pytest.approx(0.2),
-        "iqm": 1.0,
-        "iqm_low": 1.0,
-        "iqm_high": 1.0,
-    }
-    last = metrics.model_metrics(some_outcomes().at(2), variance, np.random.default_rng(0))
-    assert (last["solved"], last["diverged"]) == (0.5, 0.5)
-    assert last["test"]["iqm"] == np.inf
-    json.dumps(found, allow_nan=False)
+def test_model_outcome_by_hand() -> None:
+    found = metrics.model_outcome(some_outcomes().at(0), BASELINE.variance, np.random.default_rng(0))
+    assert found.test._replace(r2=None) == ModelMeasure(1.0, None, Estimate(1.0, 1.0, 1.0))
+    assert found.test.r2 == pytest.approx(0.2)
+    last = metrics.model_outcome(some_outcomes().at(2), BASELINE.variance, np.random.default_rng(0))
+    assert (last.solved.value, last.diverged) == (0.5, 0.5)
+    assert last.test.iqm.value == np.inf
 
 
 def test_a_pair_of_clear_winners_is_better_and_its_reverse_worse() -> None:
@@ -103,22 +95,22 @@ def test_a_pair_of_clear_winners_is_better_and_its_reverse_worse() -> None:
     low, high = (
         Outcomes(np.array(0), v, v, none | s, none) for v, s in ((values, True), (values + 100, False))
     )
-    levels = {"test": 0.95, "train": 0.99}
-    better, worse = metrics.pair_metrics(low, high, levels), metrics.pair_metrics(high, low, levels)
-    assert (better["test"]["p"], better["test"]["verdict"]) == (1, "better")
-    assert (worse["train"]["p"], worse["train"]["verdict"], worse["train"]["level"]) == (0, "worse", 0.99)
-    assert better["solved_difference"] == 1
-    assert "detectable" not in better["test"]
-    same = metrics.pair_metrics(low, low, levels)["test"]
-    assert (same["p"], same["verdict"]) == (0.5, "inconclusive")
-    assert same["detectable"] == pytest.approx(0.75, abs=0.01)
+    levels = Split(test=0.95, train=0.99)
+    better, worse = metrics.pair_outcome(low, high, levels), metrics.pair_outcome(high, low, levels)
+    assert (better.test.p.value, better.test.verdict) == (1, "better")
+    assert (worse.train.p.value, worse.train.verdict, worse.train.level) == (0, "worse", 0.99)
+    assert better.solved_difference.value == 1
+    assert better.test.detectable is None
+    same = metrics.pair_outcome(low, low, levels).test
+    assert (same.p.value, same.verdict) == (0.5, "inconclusive")
+    assert same.detectable == pytest.approx(0.75, abs=0.01)
 
 
 def test_one_replicate_has_no_interval() -> None:
     alone = Outcomes(*(array[:1] if array.ndim else array for array in some_outcomes().at(2)))
-    found = metrics.pair_metrics(alone, alone, {"test": 0.95, "train": 0.95})
-    assert (found["test"]["p_low"], found["test"]["p_high"], found["test"]["p_value"]) == (None, None, None)
-    assert found["test"]["verdict"] == "inconclusive"
+    found = metrics.pair_outcome(alone, alone, Split(0.95, 0.95))
+    assert (found.test.p, found.test.p_value) == (Estimate(0.5, None, None), None)
+    assert found.test.verdict == "inconclusive"
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -144,53 +136,53 @@ def test_nearest_median_is_the_first_of_equals_and_survives_divergence() -> None
 
 
 def test_rows_of_the_tables() -> None:
-    found = some_outcomes()
-    progress = list(curves.progress("m", found, multiply_adds_an_epoch=7))
-    assert progress[1][:3] == ("m", 2, 14)
+    of_models = {"m": some_outcomes(), "n": some_outcomes()}
+    progress = list(curves.progress(of_models, {"m": 7, "n": 8}))
+    assert [row[:3] for row in progress] == [("m", 0, 0), ("m", 2, 42), ("n", 0, 0), ("n", 2, 48)]
     assert progress[1][6:] == (0.5, pytest.approx(0.15, abs=0.01), pytest.approx(0.85, abs=0.01))
-    assert [row[1] for row in curves.losses("m", LOSSES.train_mse)] == [0, 1, 2]
-    assert [row[:3] for row in curves.comparisons("m vs m", found, found)] == [
-        ("m vs m", 0, 0.5),
-        ("m vs m", 2, 0.5),
+    assert [row[1] for row in curves.losses({"m": LOSSES})] == [0, 1, 2]
+    assert [row[:3] for row in curves.comparisons(of_models, ["m vs n"])] == [
+        ("m vs n", 0, 0.5),
+        ("m vs n", 2, 0.5),
     ]
-    assert [row[:3] for row in curves.outcomes("m", LOSSES, [2])] == [("m", r, 2) for r in range(4)]
+    assert [row[:3] for row in curves.outcomes({"m": LOSSES}, [2])] == [("m", r, 2) for r in range(4)]
+    predicted = np.arange(16, dtype=np.float32).reshape(4, 4)
+    predicted[3, 0] = np.nan
+    # Of the outcomes 0.1, inf, inf and 0.125 the median is inf, and replicate 1 the first that has it.
+    assert next(iter(curves.predictions({"m": predicted}, Y, of_models))) == ("m", 1, 0.0, 4.0)
+    one_left = of_models["m"]._replace(test=np.array([[1.0], [1.0], [1.0], [0.5]])[[3, 3, 3, 0]])
+    assert next(iter(curves.predictions({"m": predicted[::-1]}, Y, {"m": one_left}))) == ("m", 0, 0.0, "")
+
+
+ARCHITECTURE = Architecture("rnn_tanh", 1, 7, 2)
+FINE = np.zeros(3, bool)
 
 
 def test_predictions_are_the_engines_and_the_modules_alike() -> None:
-    data = make_dataset("mean", 5, 150, 20, np.random.default_rng(0), np.random.default_rng(1))
-    trained = weights(7, 2, replicates=3)
-    predicted = predictions(trained, data.x_test, "tanh", "exact")
+    x = np.random.default_rng(0).random((150, 20, 1), dtype=np.float32)
+    trained = weights(ARCHITECTURE, replicates=3)
+    predicted, by_torch = (predictions(trained, x, ARCHITECTURE, engine) for engine in ("exact", "torch"))
     assert predicted.shape == (3, 150)
-    fine = np.zeros(3, bool)
-    check_against_torch("m", predicted, trained, data.x_test, "tanh", fine)
+    check_against_torch("m", predicted, by_torch, FINE)
     # From a file, the arrays come in the order of their names.
     in_file_order = dict(sorted(trained.items()))
-    np.testing.assert_array_equal(predictions(in_file_order, data.x_test, "tanh", "exact"), predicted)
+    np.testing.assert_array_equal(predictions(in_file_order, x, ARCHITECTURE, "exact"), predicted)
 
-    wrong = predicted.copy()
-    wrong[1, 7] += 2e-5
+    predicted[1, 7] += 2e-5
     with pytest.raises(
         InputError, match=r"m\.safetensors: the PyTorch module predicts otherwise .* allowed: 1e-05"
     ):
-        check_against_torch("m", wrong, trained, data.x_test, "tanh", fine)
-    check_against_torch("m", wrong, trained, data.x_test, "tanh", np.array([False, True, False]))
-
-    rows = list(of_median_replicate("m", predicted, data.y_test, np.array([3.0, 1.0, 2.0])))
-    assert len(rows) == 150
-    assert rows[0] == ("m", 2, data.y_test[0, 0], predicted[2, 0])
+        check_against_torch("m", predicted, by_torch, FINE)
+    check_against_torch("m", predicted, by_torch, np.array([False, True, False]))
 
 
-def test_weights_of_another_model_or_another_training_are_refused() -> None:
-    data = make_dataset("mean", 5, 50, 4, np.random.default_rng(0), np.random.default_rng(1))
-    trained = weights(7, 2, replicates=3)
-    predicted = predictions(trained, data.x_test, "tanh", "exact")
-    mse = ((predicted - data.y_test[:, 0]) ** 2).mean(axis=1)
-    fine = np.zeros(3, bool)
-    check_against_losses("m", predicted, data.y_test, mse, fine)
+def test_weights_of_another_training_are_refused() -> None:
+    predicted = np.random.default_rng(0).random((3, 4), dtype=np.float32)
+    mse = ((predicted - Y[:, 0]) ** 2).mean(axis=1)
+    check_against_losses("m", predicted, Y, mse, FINE)
+    off = mse * np.array([1, 1, 1.1])
     with pytest.raises(
         InputError, match=r"m\.safetensors: replicate 2: found a test MSE of .*; allowed: .* as in"
     ):
-        check_against_losses("m", predicted, data.y_test, mse * np.array([1, 1, 1.1]), fine)
-    check_against_losses(
-        "m", predicted, data.y_test, mse * np.array([1, 1, 1.1]), np.array([False, False, True])
-    )
+        check_against_losses("m", predicted, Y, off, FINE)
+    check_against_losses("m", predicted, Y, off, np.array([False, False, True]))

@@ -5,15 +5,15 @@ from fractions import Fraction
 
 import numpy as np
 
-from stages.files import Dataset
-from stages.generate.tasks import make_dataset, mean_of_sequence
+from stages.data import Dataset
+from stages.generate import mean
+from stages.generate.tasks import make_dataset
 from stages.streams import stream
 
 
 def dataset(num_samples: int, test_samples: int) -> Dataset:
-    return make_dataset(
-        "mean", num_samples, test_samples, 20, stream(0, "training data"), stream(0, "test data")
-    )
+    rngs = stream(0, "training data"), stream(0, "test data")
+    return make_dataset("mean", num_samples, test_samples, 20, *rngs)
 
 
 def test_shapes_and_range() -> None:
@@ -33,7 +33,7 @@ def test_shapes_and_range() -> None:
 def test_target_is_the_exact_mean_rounded_once() -> None:
     x = dataset(50, 1).x_train
     exact = [[np.float32(float(sum(map(Fraction, row.ravel().tolist())) / 20))] for row in x]
-    np.testing.assert_array_equal(mean_of_sequence(x), exact)
+    np.testing.assert_array_equal(mean.targets(x), exact)
 
 
 def test_neither_sets_size_moves_the_other() -> None:

@@ -12,10 +12,11 @@ import pytest
 from matplotlib import colors
 from matplotlib.figure import Figure
 
-from stages.files import read_table
+from stages.generate import mean
 from stages.plot import __main__ as plot
 from stages.plot import figures
-from stages.plot.report import FIGURES
+from stages.plot.report import ALT_TEXTS
+from stages.results import read_table
 
 
 def curves(models: list[str], median: list[float]) -> pd.DataFrame:
@@ -74,7 +75,7 @@ def test_predictions_have_a_panel_a_model_that_names_its_replicate(models: int) 
     names = [f"m{i}" for i in range(models)]
     rows = [(name, 7, y, y + 0.1) for name in names for y in (0.4, 0.6)]
     points = pd.DataFrame(rows, columns=["model", "replicate", "y_true", "y_predicted"])
-    panels = figures.predictions(points).axes
+    panels = figures.predictions(points, "true", "predicted").axes
     assert [panel.get_title() for panel in panels] == [f"{name}, replicate 7" for name in names]
     offsets = np.asarray(panels[-1].collections[0].get_offsets())
     np.testing.assert_allclose(offsets, [[0.4, 0.5], [0.6, 0.7]])
@@ -153,7 +154,7 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
 
         return recorded
 
-    for name in FIGURES:
+    for name in ALT_TEXTS:
         monkeypatch.setattr(figures, name, record(name, getattr(figures, name)))
     plot.main()
     baseline = json.loads(Path("reports/metrics.json").read_text())["baseline"]
@@ -164,8 +165,8 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
         "solved": (0.9,),
         "final": (pytest.approx(solved), baseline["mean"]["test"]),
         "cost": (baseline["mean"]["test"],),
-        "predictions": (),
+        "predictions": (mean.TRUE_LABEL, mean.PREDICTED_LABEL),
     }
     tables = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
-    for name, table in zip(FIGURES, tables, strict=True):
-        assert drawn[name][0].equals(read_table(f"{table}.csv"))
+    for name, table in zip(ALT_TEXTS, tables, strict=True):
+        assert drawn[name][0].equals(read_table(table))

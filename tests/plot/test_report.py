@@ -1,11 +1,25 @@
 """The report says what the metrics say, in words that hold for every outcome."""
 
+import math
 from typing import Any
 
 import pytest
 
 from stages.params import Params
-from stages.plot.report import report, verdict
+from stages.plot.report import ALT_TEXTS, report, verdict
+from stages.results import (
+    Baseline,
+    Estimate,
+    Model,
+    ModelMeasure,
+    ModelOutcome,
+    Pair,
+    PairMeasure,
+    PairOutcome,
+    Results,
+    Split,
+    Verdict,
+)
 
 MODELS = {
     name: {"hidden_size": 4, "num_layers": layers, "nonlinearity": "tanh", "lr": None}
@@ -27,40 +41,30 @@ def params(**train: Any) -> Params:
     )
 
 
-def model(solved: float, r2: float | None) -> dict[str, Any]:
-    measure = {"median": 0.00129, "r2": r2, "iqm": 0.00165, "iqm_low": 0.00023, "iqm_high": None}
-    return {
-        "test": measure, "train": measure | {"median": 0.00122}, "solved": solved, "solved_low": 0.258,
-        "solved_high": 0.658, "diverged": 0.1,
-    }  # fmt: skip
+def model(solved: float, r2: float | None) -> ModelOutcome:
+    measure = ModelMeasure(0.00129, r2, Estimate(0.00165, 0.00023, math.inf))
+    train = measure._replace(median=0.00122)
+    return ModelOutcome(measure, train, Estimate(solved, 0.258, 0.658), 0.1)
 
 
-def pair(p: float | None, low: float | None, high: float | None, verdict: str) -> dict[str, Any]:
-    measure: dict[str, Any] = {
-        "p": p, "p_low": low, "p_high": high, "level": 0.95, "p_value": 0.106, "verdict": verdict,
-    }  # fmt: skip
-    if verdict == "inconclusive":
-        measure["detectable"] = 0.7506
-    return {
-        "test": measure, "train": measure | {"level": 0.9929}, "solved_difference": -0.15,
-        "solved_difference_low": -0.41, "solved_difference_high": 0.14,
-    }  # fmt: skip
+def pair(p: float, low: float | None, high: float | None, verdict: Verdict) -> PairOutcome:
+    detectable = 0.7506 if verdict == "inconclusive" else None
+    measure = PairMeasure(Estimate(p, low, high), 0.95, 0.106, verdict, detectable)
+    return PairOutcome(measure, measure._replace(level=0.9929), Estimate(-0.15, -0.41, 0.14))
 
 
-def metrics(last: tuple[float, float], group: dict[str, Any]) -> dict[str, Any]:
-    sizes = {"parameters": 1153, "multiply_adds": 21152}
-    return {
-        "baseline": {
-            "mean": {"test": 0.00411, "train": 0.00403},
-            "least_squares": {"test": None, "train": None},
+def results(last: tuple[float, float], compared: PairOutcome) -> Results:
+    return Results(
+        Baseline(Split(0.00411, 0.00403), None, Split(0.004, 0.004)),
+        {
+            "single": Model(1153, 21152, model(last[1], 0.686), {100: model(0, 0.114)}),
+            "stacked": Model(1153, 21152, model(last[0], 0.0738), {100: model(0, 0.191)}),
         },
-        "single": sizes | model(last[1], 0.686) | {"epoch_100": model(0, 0.114)},
-        "stacked": sizes | model(last[0], 0.0738) | {"epoch_100": model(0, 0.191)},
-        "stacked_vs_single": group | {"epoch_100": pair(0.595, 0.351, 0.8, "inconclusive")},
-    }
+        {"stacked vs single": Pair(compared, {100: pair(0.595, 0.351, 0.8, "inconclusive")})},
+    )
 
 
-INCONCLUSIVE = metrics((0.3, 0.45), pair(0.345, 0.193, 0.536, "inconclusive"))
+INCONCLUSIVE = results((0.3, 0.45), pair(0.345, 0.193, 0.536, "inconclusive"))
 
 
 def test_an_inconclusive_verdict_says_what_would_have_been_seen() -> None:
@@ -73,35 +77,38 @@ def test_an_inconclusive_verdict_says_what_would_have_been_seen() -> None:
 
 
 @pytest.mark.parametrize("word", ["better", "worse"])
-def test_a_clear_verdict_stands_alone(word: str) -> None:
-    clear = metrics((1, 0), pair(0.9, 0.8, 0.95, word))
+def test_a_clear_verdict_stands_alone(word: Verdict) -> None:
+    clear = results((1, 0), pair(0.9, 0.8, 0.95, word))
     assert verdict(clear, params()).endswith(f"in 90 % of pairs (95 % interval 80 to 95 %): {word}.")
 
 
 def test_one_replicate_decides_nothing() -> None:
-    alone = metrics((1, 0), pair(1, None, None, "inconclusive"))
+    alone = results((1, 0), pair(1, None, None, "inconclusive"))
     assert verdict(alone, params(replicates=1)).startswith("One replicate decides nothing: no verdict")
-    assert "none (95 %)" in report(alone, params(replicates=1))
+    assert "none (95 %)" in report(alone, params(replicates=1), "")
 
 
 def test_a_missing_primary_pair_is_said() -> None:
-    without = {name: group for name, group in INCONCLUSIVE.items() if name != "stacked_vs_single"}
+    without = INCONCLUSIVE._replace(pairs={})
     assert verdict(without, params()).startswith("No verdict: the primary question is stacked vs single")
-    assert "| pair |" not in report(without, params())
+    assert "| pair |" not in report(without, params(), "")
 
 
 def test_tables_have_a_row_a_model_a_baseline_and_a_comparison_for_each_epoch() -> None:
-    page = report(INCONCLUSIVE, params())
+    page = report(INCONCLUSIVE, params(), "A note.")
     assert page.index(verdict(INCONCLUSIVE, params())) < page.index("## After 1,000 epochs")
     assert page.index("## After 1,000 epochs") < page.index("## After 100 epochs")
-    row = "| 1,153 | 21,152 | 0.00122 | 0.00129 | 0.00165 (0.00023 to inf) | 0.686 | 45 % (26 % to 66 %) | 10 % |"
+    row = (
+        "| 1,153 | 21,152 | 0.00122 | 0.00129 | 0.00165 (0.00023 to inf) | 0.686 | 45 % (26 to 66 %) | 10 % |"
+    )
     assert f"| single {row}" in page
     assert "| constant predictor |  |  | 0.00403 | 0.00411 |" in page
     assert "| least squares on all numbers |  |  | none | none |" in page
     assert (
         "| stacked vs single | test | 0.345 | 0.193 to 0.536 (95 %) | 0.106 | inconclusive | 0.751 "
-        "| -15 % (-41 % to 14 %) |"
+        "| -15 % (-41 to 14 %) |"
     ) in page
     assert "| stacked vs single | train | 0.345 | 0.193 to 0.536 (99.3 %) |" in page
-    for name in ("losses", "improvement", "solved", "final", "cost", "predictions"):
+    assert "A note." in page
+    for name in ALT_TEXTS:
         assert f"(figures/{name}.png)" in page

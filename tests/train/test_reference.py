@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from stages import models
-from stages.files import Dataset
+from stages.data import Dataset
 from stages.generate.tasks import make_dataset
 from stages.streams import stream
 from stages.train import reference

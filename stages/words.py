@@ -1,0 +1,77 @@
+"""Numbers, shares, intervals and verdicts as people read them, in every report alike."""
+
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+
+from stages.params import split_pair
+from stages.results import Estimate, PairMeasure
+
+
+def number(value: float | None) -> str:
+    """Return `value` with 3 significant digits; "none" where it is undefined."""
+    return "none" if value is None else f"{value:.3g}"
+
+
+def percent(share: float) -> str:
+    """Return `share` in whole percent; "undefined" for nan."""
+    return "undefined" if math.isnan(share) else f"{100 * share:.0f} %"
+
+
+def chance(p: float) -> str:
+    """Return a probability in whole percent, with a digit more where it would round to the 50 where verdicts turn."""
+    rounded = round(100 * p)
+    return f"{rounded} %" if (rounded - 50) * (p - 0.5) > 0 or p == 0.5 else f"{100 * p:.1f} %"
+
+
+def level(confidence: float) -> str:
+    """Return the level of an interval: "99.3 %"."""
+    return f"{100 * confidence:.3g} %"
+
+
+def epochs(count: int) -> str:
+    """Return "1,000 epochs"."""
+    return f"{count:,} epoch{'' if count == 1 else 's'}"
+
+
+def interval(estimate: Estimate, text: Callable[[float], str]) -> str:
+    """Return the two ends, each as `text` has it and the unit once: "34 to 49.9 %"; "none" where there are none."""
+    if estimate.low is None or estimate.high is None:
+        return "none"
+    return f"{text(estimate.low).removesuffix(' %')} to {text(estimate.high)}"
+
+
+def with_interval(estimate: Estimate, text: Callable[[float], str]) -> str:
+    """Return "0.35 (0.19 to 0.54)"."""
+    return f"{text(estimate.value)} ({interval(estimate, text)})"
+
+
+def beats(pair: str, measure: PairMeasure) -> str:
+    """Return how often the first of `pair` beats the second, and the verdict, as a clause."""
+    first, second = split_pair(pair)
+    return (
+        f"{first} beats {second} in {percent(measure.p.value)} of pairs "
+        f"({level(measure.level)} interval {interval(measure.p, chance)}): {measure.verdict}"
+    )
+
+
+def detectable(p: float) -> str:
+    """Return what a run would have shown, either way, by the probability of improvement that it detects."""
+    return f"{percent(1 - p)} or less, or {percent(p)} or more"
+
+
+def markdown(text: str) -> str:
+    """Return `text` so that Markdown shows it as it is: no markup, no new cell, no new line."""
+    text = re.sub(r"([\\`*\[\]|])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
+    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
+
+
+def table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return plain text as a Markdown table, all but the first column to the right."""
+    header = list(header)
+    lines = [
+        map(markdown, header),
+        ["---", *("---:" for _ in header[1:])],
+        *(map(markdown, row) for row in rows),
+    ]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

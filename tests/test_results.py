@@ -1,0 +1,130 @@
+"""metrics.json and the tables come back as they were written, or a line says what is wrong."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+
+from stages import results
+from stages.errors import InputError
+from stages.results import (
+    Baseline,
+    Estimate,
+    Model,
+    ModelMeasure,
+    ModelOutcome,
+    Pair,
+    PairMeasure,
+    PairOutcome,
+    Results,
+    Split,
+)
+
+INF = math.inf
+
+
+@pytest.fixture(autouse=True)
+def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def some_results() -> Results:
+    """Return results with whatever can be undefined or infinite."""
+    fine = ModelMeasure(0.25, 0.5, Estimate(0.125, 0.0625, 0.5))
+    gone = ModelMeasure(INF, None, Estimate(INF, 0.5, INF))
+    alone = ModelOutcome(fine, gone, Estimate(1.0, None, None), 0.0)
+    solved = ModelOutcome(gone, fine, Estimate(0.5, 0.25, 0.75), 0.5)
+    better = PairMeasure(Estimate(0.75, 0.625, 0.875), 0.95, 0.03125, "better")
+    unknown = PairMeasure(Estimate(0.5, None, None), 0.95, None, "inconclusive", 0.75)
+    few = unknown._replace(detectable=None)
+    return Results(
+        Baseline(Split(0.5, 0.25), None, Split(2.0, 4.0)),
+        {"a-1": Model(3, 5, solved, {10: alone, 100: solved}), "b_x": Model(3, 5, alone, {})},
+        {"a-1 vs b_x": Pair(PairOutcome(better, unknown, Estimate(-0.5, -1.0, 0.25)), {
+            10: PairOutcome(few, few, Estimate(0.0, None, None))
+        })},
+    )  # fmt: skip
+
+
+def test_metrics_come_back() -> None:
+    results.write(some_results())
+    assert results.read() == some_results()
+
+
+def test_the_grammar_of_metrics() -> None:
+    """What DVC's users select by: `dvc exp show --sort-by a_vs_b.test.p`."""
+    results.write(some_results())
+    content = json.loads(results.METRICS.read_text(), parse_constant=pytest.fail)
+    assert list(content) == ["baseline", "a-1", "b_x", "a-1_vs_b_x"]
+    assert content["baseline"] == {
+        "mean": {"test": 0.5, "train": 0.25}, "least_squares": None, "variance": {"test": 2, "train": 4},
+    }  # fmt: skip
+    assert content["a-1"]["test"] == {
+        "median": None, "r2": None, "iqm": None, "iqm_low": 0.5, "iqm_high": None,
+    }  # fmt: skip
+    assert list(content["a-1"]) == [
+        "parameters", "multiply_adds", "test", "train", "solved", "solved_low", "solved_high", "diverged",
+        "epoch_10", "epoch_100",
+    ]  # fmt: skip
+    pair = content["a-1_vs_b_x"]
+    assert (pair["test"]["p"], pair["test"]["p_low"], pair["test"]["p_high"]) == (0.75, 0.625, 0.875)
+    assert "detectable" not in pair["test"]
+    assert (pair["train"]["detectable"], pair["epoch_10"]["test"]["detectable"]) == (0.75, None)
+
+
+def test_numbers_have_six_digits() -> None:
+    third = some_results()._replace(baseline=Baseline(Split(1 / 3, 2e-9 / 3), None, Split(1.0, 1.0)))
+    results.write(third)
+    assert '"test": 0.333333,\n      "train": 6.66667e-10\n' in results.METRICS.read_text()
+    results.write_table("comparisons", [("a vs b", 10, 1 / 3, "", ""), ("a vs b", 20, INF, 0.5, 1)])
+    assert results.table_path("comparisons").read_bytes() == (
+        b"pair,epoch,p,p_low,p_high\na vs b,10,0.333333,,\na vs b,20,inf,0.5,1\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("{", "", "Extra data"),
+        ('"better"', '"best"', r"pairs\.a-1 vs b_x\.last\.test\.verdict"),
+        ('"median": 0.25', '"median": "0.25"', r"models\.a-1\.last\.train\.median"),
+        ('"median"', '"mean"', "median"),
+        ('"p_low"', '"p_lowest"', r"test\.p"),
+        ("epoch_10", "epoch_ten", "ten"),
+        ("0.625", "NaN", "NaN"),
+        ('"baseline"', '"another"', "baseline"),
+    ],
+)
+def test_damaged_metrics_get_one_line(old: str, new: str, problem: str) -> None:
+    results.write(some_results())
+    text = results.METRICS.read_text()
+    assert old in text
+    results.METRICS.write_text(text.replace(old, new, 1))
+    with pytest.raises(
+        InputError,
+        match=rf"^reports/metrics\.json: damaged \(.*{problem}.*\); `dvc repro evaluate` makes it$",
+    ):
+        results.read()
+
+
+def test_missing_files_name_the_command_that_makes_them() -> None:
+    for read in (results.read, lambda: results.read_table("losses")):
+        with pytest.raises(InputError, match="missing; `dvc repro evaluate` makes it"):
+            read()
+
+
+def test_tables_hold_names_as_text_and_all_else_as_numbers() -> None:
+    for name in ("nan", "null", "true", "inf", "na"):
+        results.write_table("losses", [(name, 0, 0.5, 0.25, INF)])
+        table = results.read_table("losses")
+        assert table["model"].tolist() == [name]
+        assert table.drop(columns="model").to_numpy().tolist() == [[0, 0.5, 0.25, INF]]
+
+
+@pytest.mark.parametrize("text", ["", "model,epoch\n", "model,epoch,median,q25,q75\na,0,x,1,1\n"])
+def test_damaged_tables_get_one_line(text: str) -> None:
+    results.REPORTS.mkdir()
+    results.table_path("losses").write_text(text)
+    with pytest.raises(InputError, match=r"^reports/losses\.csv: damaged .*`dvc repro evaluate` makes it$"):
+        results.read_table("losses")
