@@ -9,7 +9,7 @@ OUTCOME := stacked_vs_single.test.p
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test prove experiments bench study lint clean
+.PHONY: repro test prove experiments bench study lint lock clean
 .DEFAULT_GOAL := repro
 
 repro: $(VENV)/run-time
@@ -37,6 +37,14 @@ lint: $(VENV)/tests
 	@ruff check .
 	@ruff format --check .
 	@mypy
+
+# From requirements.in, with uv on PATH; torch's CUDA packages stay out, since its CPU build must not bring them along.
+lock:
+	@for name in requirements tests/requirements; do \
+		uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
+			$$name.in --output-file $$name.txt && \
+		sed -i -E '/^(nvidia-|cuda-|triton)/d' $$name.txt || exit; \
+	done
 
 clean:
 	rm -rf $(VENV)

@@ -24,6 +24,7 @@ PROJECT_FILES = (
     ".dvcignore",
     ".gitignore",
     "dvc.yaml",
+    "requirements.in",
     "requirements.txt",
     "stages",
 )

@@ -213,3 +213,23 @@ def test_the_template_draws_every_model_and_revision(project: Path, run: Run) ->
     assert {row["rev"] for row in values} == {"HEAD", "workspace"}
     assert {"epoch", "median", "q25", "q75"} <= set(values[0])
     assert "DVC_METRIC" not in json.dumps(spec)
+
+
+def test_what_decides_no_byte_of_training_leaves_it_up_to_date(project: Path, run: Run) -> None:
+    for path in (
+        "requirements.in",
+        "requirements.txt",
+        "stages/evaluate/requirements.in",
+        "stages/plot/figures.py",
+        "stages/plot/requirements.in",
+        "stages/results.py",
+        "stages/train/README.md",
+        "stages/words.py",
+    ):
+        with (project / path).open("a") as file:
+            file.write("\n")
+    change(project / "params.yaml", "solved_r2: 0.9", "solved_r2: 0.8")
+    status = run("dvc status train@single train@stacked train@wide", project)
+    assert status.stdout == "Data and pipelines are up to date.\n"
+    stale = run("dvc status", project).stdout
+    assert "evaluate:" in stale and "plot:" in stale and "generate:" not in stale

@@ -1,4 +1,4 @@
-"""The pins: exact, each with its reason, installed as they say, and enough on their own to run every stage."""
+"""The pins: each with its reason, resolved to a lock that is closed, installed as it says and enough for all."""
 
 import re
 import subprocess
@@ -12,17 +12,42 @@ from packaging.utils import canonicalize_name
 from tests.conftest import TOP
 
 PIN = re.compile(r"([a-z0-9.-]+)==([0-9][0-9a-z.]*) +# \S.*")
+DIRECT = sorted(path.relative_to(TOP).as_posix() for path in TOP.glob("[st]*/**/requirements.in"))
+LOCKS = ["requirements.txt", "tests/requirements.txt"]
+CUDA = (
+    "nvidia-",
+    "cuda-",
+    "triton",
+)  # what the default build of torch brings along, and the CPU build does not
 
 
 def pins(name: str) -> dict[str, str]:
-    lines = [line for line in (TOP / name).read_text().splitlines() if line and not line.startswith("#")]
+    """Return the versions that a requirements.in asks for."""
+    lines = (TOP / name).read_text().splitlines()
+    lines = [line for line in lines if line and not line.startswith(("#", "-r ", "-c "))]
     matches = [PIN.fullmatch(line) for line in lines]
     assert all(matches), [line for line, match in zip(lines, matches, strict=True) if not match]
     return {match[1]: match[2] for match in matches if match}
 
 
-def closure(names: set[str]) -> set[str]:
-    """Return `names` and all that they need, by the installed packages' own word."""
+def lock(name: str) -> dict[str, str]:
+    """Return the versions that a lock has for this platform."""
+    entries = [Requirement(line.split(" #")[0]) for line in (TOP / name).read_text().splitlines()]
+    return {
+        canonicalize_name(entry.name): str(entry.specifier).removeprefix("==")
+        for entry in entries
+        if entry.marker is None or entry.marker.evaluate()
+    }
+
+
+@pytest.fixture(scope="module")
+def locked() -> dict[str, str]:
+    """Return both locks as one."""
+    return lock(LOCKS[0]) | lock(LOCKS[1])
+
+
+def closure(names: set[str], locked: dict[str, str]) -> set[str]:
+    """Return `names` and all that they need, by the installed packages' own word, each checked against the lock."""
     found: set[str] = set()
     waiting = [(canonicalize_name(name), frozenset[str]()) for name in names]
     while waiting:
@@ -32,22 +57,41 @@ def closure(names: set[str]) -> set[str]:
         found.add(name)
         for text in metadata.requires(name) or []:
             need = Requirement(text)
-            if need.marker is None or any(need.marker.evaluate({"extra": extra}) for extra in extras | {""}):
-                waiting.append((canonicalize_name(need.name), frozenset(need.extras)))
+            needed = canonicalize_name(need.name)
+            applies = need.marker is None or any(need.marker.evaluate({"extra": e}) for e in extras | {""})
+            if applies and not needed.startswith(CUDA):
+                assert need.specifier.contains(locked[needed], prereleases=True), f"{name} needs {text}"
+                waiting.append((needed, frozenset(need.extras)))
     return found
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "tests/requirements.txt"])
-def test_what_is_installed_is_what_is_pinned(name: str) -> None:
-    for package, version in pins(name).items():
-        assert metadata.version(package).split("+")[0] == version, package
+def test_what_is_asked_for_is_locked_as_it_is_asked_for(locked: dict[str, str]) -> None:
+    for name in [*DIRECT, "requirements.in"]:
+        for package, version in pins(name).items():
+            assert locked[canonicalize_name(package)] == version, f"{name}: {package}"
 
 
-def test_torch_is_pinned_as_promised() -> None:
+def test_what_is_installed_is_what_is_locked(locked: dict[str, str]) -> None:
+    installed = {name: metadata.version(name).split("+")[0] for name in locked}
+    assert installed == locked
+
+
+def test_the_lock_is_closed_and_holds_nothing_else(locked: dict[str, str]) -> None:
+    of_tests = pins("tests/requirements.in").keys()
+    of_stages = {name for path in (*DIRECT, "requirements.in") for name in pins(path)} - of_tests
+    assert closure(of_stages, locked) == lock("requirements.txt").keys()
+    assert closure(set(of_tests), locked) == lock("tests/requirements.txt").keys()
+
+
+def test_a_lock_names_no_host_and_no_cuda() -> None:
+    for name in LOCKS:
+        text = (TOP / name).read_text()
+        assert "://" not in text and "--index" not in text
+        assert not re.search(rf"^({'|'.join(CUDA)})", text, re.MULTILINE)
     assert "torch==2.13.0 " in (TOP / "requirements.txt").read_text()
 
 
-def test_the_stages_import_nothing_beyond_the_pins() -> None:
+def test_the_stages_import_nothing_beyond_the_lock() -> None:
     code = (
         "import sys, stages.generate.__main__, stages.train.__main__, stages.evaluate.__main__, "
         "stages.plot.__main__, stages.review.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
@@ -56,7 +100,5 @@ def test_the_stages_import_nothing_beyond_the_pins() -> None:
         [sys.executable, "-c", code], cwd=TOP, check=True, capture_output=True, text=True
     ).stdout
     owners = metadata.packages_distributions()
-    allowed = closure(set(pins("requirements.txt")))
     needed = {canonicalize_name(owner) for name in imported.split() for owner in owners.get(name, [])}
-    assert {"torch", "numpy", "pandas"} <= needed
-    assert needed - allowed == set()
+    assert {"numpy", "pandas"} <= needed <= lock("requirements.txt").keys()
