@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import yaml
 
 # Tests run on every core at once; more threads each would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -69,6 +70,40 @@ def make_project(folder: Path) -> Path:
     ):
         subprocess.run(["git", *command], cwd=folder, check=True)
     return folder
+
+
+def change(path: Path, old: str, new: str) -> None:
+    """Replace `old`, which must be there, in the file at `path`."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def files(folder: Path, *names: str) -> dict[str, bytes]:
+    """Return the bytes of every file below the folders `names`."""
+    paths = (path for name in names for path in (folder / name).rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
+
+
+def stages_run(output: str) -> list[str]:
+    """Return the stages that DVC says it ran, in order."""
+    return re.findall(r"^Running stage '(.*)'", output, re.MULTILINE)
+
+
+def run_stages(folder: Path, run: Run, **environment: str) -> dict[str, bytes]:
+    """Run every stage in one process, which saves the imports, without DVC; return what is in data/ and reports/."""
+    models = yaml.safe_load((folder / "params.yaml").read_text())["models"]
+    commands = ["generate", *(f"train {name}" for name in models), "evaluate", "plot"]
+    (folder / "all_stages.py").write_text(
+        "import runpy, sys\n"
+        f"for command in {commands}:\n"
+        "    stage, *arguments = sys.argv = command.split()\n"
+        "    runpy.run_module(f'stages.{stage}', run_name='__main__', alter_sys=True)\n"
+    )
+    done = run("python all_stages.py", folder, PYTHONPATH=".", **environment)
+    assert done.returncode == 0, done.stderr
+    (folder / "stdout.txt").write_text(done.stdout)
+    return files(folder, "data", "reports")
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, make_project
-from tests.test_same_bytes import ALL_STAGES, results
+from tests.conftest import Run, make_project, run_stages
 
 
 @pytest.mark.parametrize(
@@ -28,7 +27,7 @@ def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Ru
     for key, value in changes.items():
         text = re.sub(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
     (folder / "params.yaml").write_text(text)
-    found = results(folder, run)
+    found = run_stages(folder, run)
     page = found["reports/README.md"].decode()
     assert re.search(sentence, page)
     tables = [
@@ -44,11 +43,8 @@ def test_a_pair_without_its_model_is_skipped_with_a_line(run: Run, tmp_path: Pat
     folder = make_project(tmp_path)
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(re.sub(r"  stacked:.*?(?=  wide:)", "", text, flags=re.DOTALL))
-    (folder / "all_stages.py").write_text(ALL_STAGES.replace('"train stacked", ', ""))
-    done = run("python all_stages.py", folder, PYTHONPATH=".")
-    assert done.returncode == 0, done.stderr
-    assert (
-        "evaluate.compare: stacked vs single skipped: not both are in models of params.yaml\n" in done.stdout
-    )
-    page = (folder / "reports/README.md").read_text()
+    found = run_stages(folder, run)
+    said = (folder / "stdout.txt").read_text()
+    assert "evaluate.compare: stacked vs single skipped: not both are in models of params.yaml\n" in said
+    page = found["reports/README.md"].decode()
     assert "No verdict: the primary question is stacked vs single" in page

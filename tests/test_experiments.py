@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from stages.train.compiled import ContentLocator
-from tests.conftest import TOP, Run
-from tests.test_pipeline import files, stages_run
+from tests.conftest import TOP, Run, files, stages_run
 
 
 def wait_for_experiments(count: int, folder: Path, run: Run) -> str:

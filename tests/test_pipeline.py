@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import Run, make_project
+from tests.conftest import Run, change, files, make_project, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -32,24 +32,6 @@ REPORTS = {
     "reports/predictions.csv",
     "reports/progress.csv",
 }
-
-
-def files(folder: Path, *names: str) -> dict[str, bytes]:
-    """Return the bytes of every file below the folders `names`."""
-    paths = (path for name in names for path in (folder / name).rglob("*") if path.is_file())
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in sorted(paths)}
-
-
-def stages_run(output: str) -> list[str]:
-    """Return the stages that DVC says it ran, in order."""
-    return re.findall(r"^Running stage '(.*)'", output, re.MULTILINE)
-
-
-def change(path: Path, old: str, new: str) -> None:
-    """Replace `old`, which must be there, in the file at `path`."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 def test_leaves_exactly_the_promised_files_and_a_clean_tree(finished_project: Path, run: Run) -> None:

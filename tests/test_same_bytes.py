@@ -6,17 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, make_project
-from tests.test_pipeline import change, files
+from tests.conftest import Run, change, make_project, run_stages
 
 pytestmark = pytest.mark.slow
 
-ALL_STAGES = """
-import runpy, sys
-for command in ("generate", "train single", "train stacked", "train wide", "evaluate", "plot"):
-    stage, *arguments = sys.argv = command.split()
-    runpy.run_module(f"stages.{stage}", run_name="__main__", alter_sys=True)
-"""
 NUMPY_LEAST = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR"
 # CPU that Numba compiles for, what it needs of the host, how NumPy, PyTorch and C's mathematics compute, threads.
 SETTINGS = {
@@ -45,13 +38,6 @@ def host_has(feature: str) -> bool:
     return not feature or (flags.exists() and feature in flags.read_text().split())
 
 
-def results(folder: Path, run: Run, **environment: str) -> dict[str, bytes]:
-    (folder / "all_stages.py").write_text(ALL_STAGES)
-    done = run("python all_stages.py", folder, PYTHONPATH=".", **environment)
-    assert done.returncode == 0, done.stderr
-    return files(folder, "data", "reports")
-
-
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project with mini-batches, clipping and relu, whose sizes fill no block."""
@@ -68,7 +54,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def native(tiny: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Return what this CPU makes, NumPy and PyTorch with all that it has."""
     folder = Path(shutil.copytree(tiny, tmp_path_factory.mktemp("native") / "project"))
-    return results(folder, run, NUMBA_CPU_NAME="native", NUMBA_CPU_FEATURES="", OMP_NUM_THREADS="3")
+    return run_stages(folder, run, NUMBA_CPU_NAME="native", NUMBA_CPU_FEATURES="", OMP_NUM_THREADS="3")
 
 
 @pytest.mark.parametrize("cpu", SETTINGS)
@@ -79,7 +65,7 @@ def test_every_setting_gives_this_cpus_bytes(
     if platform.machine() not in ("x86_64", "AMD64") or not host_has(feature):
         pytest.skip(f"this host cannot run code for {cpu}")
     folder = Path(shutil.copytree(tiny, tmp_path / "project"))
-    found = results(
+    found = run_stages(
         folder,
         run,
         NUMBA_CPU_NAME=cpu,

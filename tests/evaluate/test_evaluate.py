@@ -11,9 +11,7 @@ from safetensors.numpy import load_file, save_file
 from scipy import stats
 
 from stages.evaluate import statistics
-from tests.conftest import Run, make_project
-from tests.test_pipeline import change
-from tests.test_same_bytes import results
+from tests.conftest import Run, change, make_project, run_stages
 
 MODELS = {"single": (4, 1), "stacked": (4, 2), "wide": (4, 1)}  # hidden_size, num_layers
 PAIRS = [("stacked", "single"), ("stacked", "wide")]
@@ -35,7 +33,7 @@ def folder(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
         ("solved_r2: 0.9 ", f"solved_r2: {SOLVED_R2} "),
     ):
         change(folder / "params.yaml", old, new)
-    results(folder, run)
+    run_stages(folder, run)
     return folder
 
 
