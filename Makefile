@@ -20,7 +20,7 @@ test: $(VENV)/tests
 	@pytest
 
 prove: $(VENV)/run-time
-	@python -m stages.prove
+	@python -m tools.prove
 
 # What changed and what came out, best first: DVC has no setting for the columns, and all of them fill ten screens.
 experiments: $(VENV)/run-time
@@ -28,10 +28,10 @@ experiments: $(VENV)/run-time
 		--drop '(?!Exp|(data|models|train|evaluate)\.|$(OUTCOME)$$)' --keep '$(OUTCOME)$$'
 
 bench: $(VENV)/tests
-	@python -m tests.bench
+	@python -m tools.bench
 
 study: $(VENV)/run-time
-	@python -m stages.study
+	@python -m tools.study
 
 lint: $(VENV)/tests
 	@ruff check .

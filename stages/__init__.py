@@ -1,1 +1,1 @@
-"""The pipeline's stages, generate, train, evaluate, plot; and what is run beside them, review and study."""
+"""The stages of the pipeline, generate, train, evaluate and plot, and what they share."""

@@ -28,6 +28,7 @@ PROJECT_FILES = (
     "requirements.in",
     "requirements.txt",
     "stages",
+    "tools",
 )
 TINY = {
     "num_samples": 40,

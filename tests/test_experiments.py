@@ -36,7 +36,7 @@ def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> Non
     assert (status.count("Success"), status.count("Failed")) == (4, 0), status
 
     names = run("dvc exp list --name-only", project).stdout.split()
-    review = run(f"python -m stages.review HEAD {' '.join(names)}", project)
+    review = run(f"python -m tools.review HEAD {' '.join(names)}", project)
     assert (review.returncode, review.stderr) == (0, "")
     for layers in ("1", "3"):
         for lr in ("0.003", "0.03"):

@@ -41,6 +41,6 @@ def test_every_make_target_that_is_named_exists() -> None:
 
 
 def test_every_module_that_is_run_exists() -> None:
-    for module in re.findall(r"python -m ((?:stages|tests)[\w.]*)", README):
+    for module in re.findall(r"python -m ((?:stages|tools)[\w.]*)", README):
         path = TOP / module.replace(".", "/")
         assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module

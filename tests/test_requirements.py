@@ -94,7 +94,7 @@ def test_a_lock_names_no_host_and_no_cuda() -> None:
 def test_the_stages_import_nothing_beyond_the_lock() -> None:
     code = (
         "import sys, stages.generate.__main__, stages.train.__main__, stages.evaluate.__main__, "
-        "stages.plot.__main__, stages.review.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
+        "stages.plot.__main__, tools.review.__main__; print(*{name.partition('.')[0] for name in sys.modules})"
     )
     imported = subprocess.run(
         [sys.executable, "-c", code], cwd=TOP, check=True, capture_output=True, text=True

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from ruamel.yaml import YAML
 
-from stages.prove import words
-from stages.review.markdown import MARKER
 from tests.conftest import TOP, Run
+from tools.prove import words
+from tools.review.markdown import MARKER
 
 WORKFLOW = TOP / ".github/workflows/pipeline.yaml"
 # Stands for GitHub's own: notes each call, and answers the question for comments from $COMMENTS.

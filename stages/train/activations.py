@@ -41,7 +41,7 @@ def tanh(z):
     """tanh(z) = e / (e + 2), where e = exp(2 |z|) - 1, with the sign of z.
 
     2 |z| = n log 2 + r with |r| <= log(2) / 2, so e = 2^n (exp(r) - 1) + (2^n - 1), which cancels nothing.
-    And exp(r) - 1 = r + r^2 p(r), p of degree 4, minimax in relative error (1.7e-8; tests/train/fit_tanh.py).
+    And exp(r) - 1 = r + r^2 p(r), p of degree 4, minimax in relative error (1.7e-8; tools/fit_tanh.py).
     Below, r and e are half of these, which rounds nothing and saves steps.
 
     Largest error over all float32: 2.57 ulp; 1 ulp where |z| >= 4. Odd; z itself where |z| < 2^-25; never

@@ -7,7 +7,7 @@ from numba import njit
 
 from stages.train.activations import relu, relu_backward, tanh
 from stages.train.vector import LANES, load, store
-from tests.train.fit_tanh import error, fit
+from tools.fit_tanh import error, fit
 
 ONE = 0x3F800000
 INFINITY = 0x7F800000

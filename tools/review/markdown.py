@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 
-from stages.review import compare
-from stages.review.compare import ABSENT
-from stages.review.revisions import Revision
+from tools.review import compare
+from tools.review.compare import ABSENT
+from tools.review.revisions import Revision
 
 ImageFolder = Callable[[str], str | None]
-MARKER = "<!-- stages.review -->"  # by which the workflow finds its own comment
+MARKER = "<!-- tools.review -->"  # by which the workflow finds its own comment
 
 
 def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:

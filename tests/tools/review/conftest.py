@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from stages import errors
-from stages.review.__main__ import main
-from stages.review.revisions import Revision
 from tests.conftest import Run
+from tools.review.__main__ import main
+from tools.review.revisions import Revision
 
 Revise = Callable[..., Revision]
 Review = Callable[..., tuple[int, str, str]]
@@ -90,7 +90,7 @@ def review(
 
     def call(folder: Path, *arguments: str) -> tuple[int, str, str]:
         monkeypatch.chdir(folder)
-        monkeypatch.setattr("sys.argv", ["stages.review", *arguments])
+        monkeypatch.setattr("sys.argv", ["tools.review", *arguments])
         code = 0
         try:
             errors.run(main)

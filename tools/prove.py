@@ -1,4 +1,4 @@
-"""`python -m stages.prove`: whether the committed lock, reports and figures are what the commit's code makes.
+"""`python -m tools.prove`: whether the committed lock, reports and figures are what the commit's code makes.
 
 HEAD is cloned to a temporary folder and run there from nothing: without its lock, without a cache. What git
 then sees as changed is not proved. The folder that this is called in stays as it is.
@@ -11,9 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from stages.errors import InputError, run
-from stages.git import check_top_folder, git
 from stages.results import REPORTS
-from stages.study.settings import FOLDER as STUDY
+from tools.git import check_top_folder, git
+from tools.study.settings import FOLDER as STUDY
 
 
 def main() -> None:

@@ -9,10 +9,10 @@ from matplotlib.ticker import PercentFormatter
 from stages import words
 from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, NEUTRAL
-from stages.study.data_sets import mean_interval, shares_of_spread
-from stages.study.experiments import Experiment, Study
-from stages.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 from stages.words import number, percent
+from tools.study.data_sets import mean_interval, shares_of_spread
+from tools.study.experiments import Experiment, Study
+from tools.study.settings import DATA_SEEDS, FRESH_SEED, LRS, ORIGINAL_LR, REPLICATES, SELECTION_SEED
 
 
 def key(pair: str) -> str:

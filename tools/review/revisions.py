@@ -12,8 +12,8 @@ import pandas as pd
 from ruamel.yaml import YAML, YAMLError
 
 from stages.errors import InputError
-from stages.git import git
 from stages.results import FIGURES, METRICS, REPORTS
+from tools.git import git
 
 T = TypeVar("T")
 LOSSES = REPORTS / "losses.csv"

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from stages.review import compare
-from stages.review.revisions import Revision
+from tools.review import compare
+from tools.review.revisions import Revision
 
 SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"  # a name, from which nothing is fetched
 POINTS = 150  # of a curve: as many as a narrow chart can show

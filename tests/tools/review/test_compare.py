@@ -1,8 +1,8 @@
 import pytest
 
-from stages.review import compare
-from stages.review.compare import DOWN, UP, Table
-from tests.review.conftest import LOSSES, Revise
+from tests.tools.review.conftest import LOSSES, Revise
+from tools.review import compare
+from tools.review.compare import DOWN, UP, Table
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 

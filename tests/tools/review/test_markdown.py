@@ -2,9 +2,9 @@ import re
 
 import pytest
 
-from stages.review.compare import DOWN, UP
-from stages.review.markdown import MARKER, markdown, plain, table
-from tests.review.conftest import Revise
+from tests.tools.review.conftest import Revise
+from tools.review.compare import DOWN, UP
+from tools.review.markdown import MARKER, markdown, plain, table
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 FIGURE = "reports/figures/losses.png"

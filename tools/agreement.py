@@ -1,4 +1,4 @@
-"""How far the exact trainer's losses are from PyTorch's, as training goes on: python -m tests.agreement.
+"""How far the exact trainer's losses are from PyTorch's, as training goes on: python -m tools.agreement.
 
 Training amplifies rounding, so that two correct trainers part sooner or later. Beside the distance between the exact
 trainer and PyTorch in float32 stands the one between PyTorch in float32 and PyTorch in float64.

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from stages.errors import InputError
-from stages.review import revisions
+from tools.review import revisions
 
 
 def git(folder: Path, *arguments: str) -> str:

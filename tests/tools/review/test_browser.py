@@ -12,8 +12,8 @@ import vl_convert
 from dvc.api import DVCFileSystem
 from playwright.sync_api import Browser, Page, Route, sync_playwright
 
-from stages.review.page import VEGA
 from tests.conftest import Run
+from tools.review.page import VEGA
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
@@ -36,7 +36,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def review_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("review") / "review.html"
-    done = run(f"python -m stages.review main idea --html {path}", compared)
+    done = run(f"python -m tools.review main idea --html {path}", compared)
     assert done.returncode == 0, done.stderr
     return path
 

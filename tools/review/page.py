@@ -9,8 +9,8 @@ from typing import Any
 
 import vl_convert
 
-from stages.review import charts, compare
-from stages.review.revisions import Revision
+from tools.review import charts, compare
+from tools.review.revisions import Revision
 
 # Not the newest Vega-Lite: 6.4 shows texts in the tooltips of nearest points as "undefined".
 VEGA_LITE = "6.1"

@@ -3,9 +3,9 @@ import re
 
 import pytest
 
-from stages.review.compare import DOWN, UP
-from stages.review.page import page, script_json
-from tests.review.conftest import Revise
+from tests.tools.review.conftest import Revise
+from tools.review.compare import DOWN, UP
+from tools.review.page import page, script_json
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 

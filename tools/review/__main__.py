@@ -1,4 +1,4 @@
-"""`python -m stages.review [REV ...] [--html FILE]`: compare the workspace, commits and experiments."""
+"""`python -m tools.review [REV ...] [--html FILE]`: compare the workspace, commits and experiments."""
 
 import argparse
 import sys
@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stages.errors import InputError, run
 from stages.files import write_text
-from stages.git import check_top_folder
-from stages.review.markdown import markdown
-from stages.review.page import page
-from stages.review.revisions import WORKSPACE, base_branch, image_folder, read_revision
+from tools.git import check_top_folder
+from tools.review.markdown import markdown
+from tools.review.page import page
+from tools.review.revisions import WORKSPACE, base_branch, image_folder, read_revision
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
 def parser() -> argparse.ArgumentParser:
     """Return what the command line may hold."""
     parser = argparse.ArgumentParser(
-        prog="python -m stages.review",
+        prog="python -m tools.review",
         description="Compare params, metrics, verdicts and figures. Prints Markdown.",
     )
     parser.add_argument(

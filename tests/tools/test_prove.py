@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.prove import words
 from tests.conftest import Run
 from tests.test_pipeline import change
+from tools.prove import words
 
 
 @pytest.mark.slow
@@ -28,7 +28,7 @@ def test_what_differs_is_named_and_the_folder_stays_as_it_is(project: Path, run:
     assert run("git commit --quiet --all --message Gone", project).returncode == 0
     (project / "notes.txt").write_text("mine\n")
     state = run("git status --porcelain && git rev-parse HEAD", project).stdout
-    proof = run("python -m stages.prove", project)
+    proof = run("python -m tools.prove", project)
     assert proof.returncode == 1
     assert [line for line in proof.stdout.splitlines() if line.startswith("- ")] == [
         "- dvc.lock",
@@ -48,7 +48,7 @@ def test_the_words_for_honest_results() -> None:
 def test_a_pipeline_that_fails_is_not_proved(project: Path, run: Run) -> None:
     (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("lr: 0.01", "lr: -1"))
     assert run("git commit --quiet --all --message Wrong", project).returncode == 0
-    proof = run("python -m stages.prove", project)
+    proof = run("python -m tools.prove", project)
     assert proof.returncode == 2
     assert proof.stdout.startswith("**Not proved.** `dvc repro --force` fails")
     assert proof.stderr.endswith(
@@ -57,9 +57,9 @@ def test_a_pipeline_that_fails_is_not_proved(project: Path, run: Run) -> None:
 
 
 def test_elsewhere_it_says_where_to_run(project: Path, run: Run, tmp_path: Path) -> None:
-    below = run("PYTHONPATH=.. python -m stages.prove", project / "reports")
+    below = run("PYTHONPATH=.. python -m tools.prove", project / "reports")
     assert (below.returncode, below.stderr) == (2, "run from the top folder of the project\n")
-    outside = run(f"PYTHONPATH={project} GIT_CEILING_DIRECTORIES=/ python -m stages.prove", tmp_path)
+    outside = run(f"PYTHONPATH={project} GIT_CEILING_DIRECTORIES=/ python -m tools.prove", tmp_path)
     assert outside.returncode == 2
     assert outside.stderr.startswith("git rev-parse: fatal: not a git repository")
     assert outside.stderr.count("\n") == 1

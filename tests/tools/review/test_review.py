@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from stages.review.markdown import MARKER
 from tests.conftest import Run
-from tests.review.conftest import Review
 from tests.test_pipeline import change
+from tests.tools.review.conftest import Review
+from tools.review.markdown import MARKER
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def commit(folder: Path, revision: str, run: Run) -> str:
 
 
 def test_by_default_the_workspace_is_compared_with_the_base_branch(compared: Path, run: Run) -> None:
-    done = run("python -m stages.review", compared)
+    done = run("python -m tools.review", compared)
     assert (done.returncode, done.stderr) == (0, "")
     main = commit(compared, "main", run)[:7]
     assert done.stdout == (

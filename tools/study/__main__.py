@@ -1,4 +1,4 @@
-"""`python -m stages.study`: run the study as DVC experiments, then write reports/study/.
+"""`python -m tools.study`: run the study as DVC experiments, then write reports/study/.
 
 It takes an hour or two on two cores. What DVC has in its cache is not run again, so that an interrupted study goes on.
 """
@@ -13,8 +13,8 @@ from stages.files import replacing, write_text
 from stages.params import Params, load_params, split_pair
 from stages.plot import figures
 from stages.results import write_csv
-from stages.study import answer, settings
-from stages.study.experiments import Experiment, Study, read_experiment
+from tools.study import answer, settings
+from tools.study.experiments import Experiment, Study, read_experiment
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""How fast the exact trainer is, beside PyTorch and JAX: python -m tests.bench.
+"""How fast the exact trainer is, beside PyTorch and JAX: python -m tools.bench.
 
 Everything is measured on this machine, in one run, side by side: in each of five rounds every way trains for a
 moment, and a ratio is the median of the five rounds' ratios. One replicate-epoch is one forward pass, one gradient
@@ -313,7 +313,7 @@ def print_costs() -> None:
             measure(COMPILE, cache),
             statistics.median(measure(COMPILE, cache) for _ in range(ROUNDS)),
         )
-        memory = measure("from tests.bench import peak_memory; peak_memory()", cache) / 1024
+        memory = measure("from tools.bench import peak_memory; peak_memory()", cache) / 1024
     print(f"\nCompile {cold:.1f} s; from the cache {warm:.2f} s, beside imports. Peak memory {memory:.0f} MB "
           f"with 20 replicates of 2 x 32 on {CORES} threads, PyTorch imported.")  # fmt: skip
 

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from stages.review import charts
-from tests.review.conftest import LOSSES, Revise
+from tests.tools.review.conftest import LOSSES, Revise
+from tools.review import charts
 
 
 def rows(spec: dict[str, Any]) -> pd.DataFrame:

@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 
 from stages.params import Params
-from stages.study import __main__ as study
-from stages.study import answer, settings
-from stages.study.data_sets import mean_interval, shares_of_spread, variance_shares
-from stages.study.experiments import Experiment, Study, read_experiment
 from tests.conftest import Run
 from tests.plot.test_report import DATA, EVALUATE, MODELS, TRAIN
+from tools.study import __main__ as study
+from tools.study import answer, settings
+from tools.study.data_sets import mean_interval, shares_of_spread, variance_shares
+from tools.study.experiments import Experiment, Study, read_experiment
 
 PAIRS = ["stacked vs single", "stacked vs wide"]
 BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}

@@ -1,4 +1,4 @@
-"""Find the polynomial in `tanh`, which is that of degree 4 in float32: python -m tests.train.fit_tanh."""
+"""Find the polynomial in `tanh`, which is that of degree 4 in float32: python -m tools.fit_tanh."""
 
 import math
 

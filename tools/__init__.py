@@ -1,0 +1,1 @@
+"""What is run beside the pipeline: review, study, prove, and measurements of the exact trainer."""
