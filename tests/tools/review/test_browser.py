@@ -181,7 +181,8 @@ def test_dvcs_own_page_draws_every_revision(page: Page, dvc_page: Path) -> None:
         assert min(widths) > 150
     tooltip = hover(page, "#losses svg.marks")
     assert re.fullmatch(
-        rf"revision (main|idea) model (single|stacked|wide) epoch \d median {NUMBER} q25 {NUMBER} q75 {NUMBER}",
+        rf"revision (main|idea) model (single|stacked|wide) epoch \d median {NUMBER} "
+        rf"lower quartile {NUMBER} upper quartile {NUMBER}",
         tooltip,
     )
     images = page.locator("img").evaluate_all("images => images.map(i => i.complete && i.naturalWidth > 0)")

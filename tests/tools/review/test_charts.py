@@ -1,5 +1,6 @@
 import io
 import json
+import re
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,7 @@ import pandas as pd
 import pytest
 import vl_convert
 
+from stages.plot import figures
 from tests.tools.review.conftest import LOSSES, Revise
 from tools.review import charts
 
@@ -20,26 +22,56 @@ def test_a_chart_a_model_with_every_revision_on_one_scale(revise: Revise) -> Non
     assert list(specs) == ["single", "stacked"]
     for model, spec in specs.items():
         table = rows(spec)
-        assert table["revision"].tolist() == ["main"] * 3 + ["idea"] * 3
+        assert table["rev"].tolist() == ["main"] * 3 + ["idea"] * 3
         assert table["model"].unique().tolist() == [model]
-        assert spec["layer"][1]["encoding"]["y"]["scale"]["domain"] == [0.005, 0.9]
+        assert spec["layer"][0]["encoding"]["y"]["scale"]["domain"] == [0.005, 0.9]
         assert spec["encoding"]["x"]["scale"]["domain"] == [0, 2]
 
 
 def test_a_model_that_one_revision_lacks_is_drawn_from_the_other(revise: Revise) -> None:
     single = LOSSES[LOSSES["model"] == "single"]
     assert (
-        rows(charts.losses([revise(losses=single), revise("idea")])["stacked"])["revision"].tolist()
+        rows(charts.losses([revise(losses=single), revise("idea")])["stacked"])["rev"].tolist()
         == ["idea"] * 3
     )
+
+
+def bands(spec: dict[str, Any]) -> list[list[tuple[float, float]]]:
+    """Return the corners (x, y) of each band as Vega draws it, the chart's top at y = 0."""
+    svg = vl_convert.vegalite_to_svg(json.dumps(spec | {"width": 300}))
+    paths = re.findall(r'aria-roledescription="area mark" d="M([-\d.,L]+)Z"', svg)
+    return [[(float(x), float(y)) for x, y in re.findall(r"(-?[\d.]+),(-?[\d.]+)", path)] for path in paths]
 
 
 def test_diverged_replicates_end_the_band_at_the_top_and_a_diverged_median_the_curve(revise: Revise) -> None:
     losses = LOSSES.assign(q75=[np.inf, np.nan, 0.03, 0.3, 0.07, 0.02])
     losses.loc[2, "median"] = np.inf
-    table = rows(charts.losses([revise(losses=losses)])["single"])
-    assert table["epoch"].tolist() == [0, 1]
-    assert table["q75"].tolist() == [0.3, 0.3]
+    spec = charts.losses([revise(losses=losses)])["single"]
+    assert rows(spec)["epoch"].tolist() == [0, 1]
+    (band,) = bands(spec)
+    assert len(band) == 4
+    assert [y for _, y in band[2:]] == [0, 0]
+
+
+def test_in_dvcs_chart_a_model_has_the_colour_of_the_figures_and_no_revision_one_of_theirs() -> None:
+    template = json.loads(charts.LOSSES.read_text())
+    for models in (["stacked", "single"], ["deep", "wide", "a", "b"], [*figures.STYLES, *"abcde"]):
+        values = [
+            {"rev": "main", "model": model, "epoch": str(epoch), "median": "0.5", "q25": "0.1", "q75": "inf"}
+            for model in models
+            for epoch in (0, 1)
+        ]
+        template["data"]["values"] = values
+        svg = vl_convert.vegalite_to_svg(json.dumps(template | {"width": 300}))
+        lines = re.findall(r'model: (\w+);[^>]*"line mark"[^>]* stroke="([^"]+)"', svg)
+        assert dict(lines) == {name: colour for name, (colour, _) in figures.styles(models).items()}
+    of_models = {colour for colour, _ in [*figures.STYLES.values(), *figures.OTHERS]}
+    assert of_models.isdisjoint(charts.COLOURS)
+
+
+def test_in_dvcs_chart_the_epochs_of_revisions_do_not_add_up() -> None:
+    # Vega-Lite 5.2, which DVC's page loads and nothing here carries, would stack those of the bands.
+    assert json.loads(charts.LOSSES.read_text())["encoding"]["x"]["stack"] is None
 
 
 def test_when_everything_diverged_there_is_no_chart(revise: Revise) -> None:
@@ -68,10 +100,10 @@ def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
             "stacked_vs_single.test.verdict": "better",
         },
     )
-    values = charts.forest([revise(), idea], "stacked vs single")["data"]["values"]
+    values = charts.forest([revise(), idea], "stacked vs single")["layer"][1]["data"]["values"]
     assert values == [
         {
-            "revision": "main",
+            "rev": "main",
             "label": "main",
             "changed": "as the first",
             "p": 0.345,
@@ -81,7 +113,7 @@ def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
             "verdict": "inconclusive",
         },
         {
-            "revision": "idea",
+            "rev": "idea",
             "label": "idea: train.lr=0.003",
             "changed": "train.lr=0.003",
             "p": 0.75,
@@ -100,8 +132,8 @@ def test_the_forest_shows_a_point_without_interval_and_leaves_out_who_has_no_suc
     other = revise("other")
     del other.metrics["stacked_vs_single.test.p"]
     spec = charts.forest([alone, other], "stacked vs single")
-    (value,) = spec["data"]["values"]
-    assert (value["revision"], value["low"], value["high"], value["interval"]) == (
+    (value,) = spec["layer"][1]["data"]["values"]
+    assert (value["rev"], value["low"], value["high"], value["interval"]) == (
         "alone",
         None,
         None,
