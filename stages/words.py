@@ -55,6 +55,11 @@ def beats(pair: str, measure: PairMeasure) -> str:
     )
 
 
+def outcome(measure: PairMeasure) -> str:
+    """Return how often the first of a pair beats the second, and the verdict: "42 % (34 to 49.9 %), worse"."""
+    return f"{percent(measure.p.value)} ({interval(measure.p, chance)}), {measure.verdict}"
+
+
 def detectable(p: float) -> str:
     """Return what a run would have shown, either way, by the probability of improvement that it detects."""
     return f"{percent(1 - p)} or less, or {percent(p)} or more"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from stages.errors import InputError, run
 from stages.files import write_text
-from tools.git import check_top_folder
+from tools.git import base_branch, check_top_folder, image_folder
 from tools.review.markdown import markdown
 from tools.review.page import page
-from tools.review.revisions import WORKSPACE, base_branch, image_folder, read_revision
+from tools.revisions import WORKSPACE, read_revision
 
 
 def main() -> None:

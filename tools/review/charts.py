@@ -1,7 +1,7 @@
 """The page's charts, as Vega-Lite specifications: templates, filled."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import cycle
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from stages import words
+from stages.params import split_pair
 from tools.review import compare
-from tools.review.revisions import Revision
+from tools.revisions import Revision
 
 LOSSES = Path(__file__).parents[2] / ".dvc/plots/losses.json"  # which `dvc plots` fills too
 FOREST = Path(__file__).with_name("forest.json")
@@ -59,7 +61,7 @@ def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
 
 def forest(revisions: Sequence[Revision], pair: str) -> dict[str, Any]:
     """Return the forest plot: a row a revision, how often the first of `pair` beats the second on test data."""
-    first, second = pair.split(" vs ")
+    first, second = split_pair(pair)
     rows = list(_estimates(revisions, pair))
     colours = [colour for colour, _ in palette([revision.name for revision in revisions]).values()]
     spec = json.loads(FOREST.read_text(encoding="utf-8"))
@@ -97,21 +99,18 @@ def _by_revision(revisions: Sequence[Revision], looks: Sequence[Any]) -> dict[st
     }
 
 
-def _estimates(revisions: Sequence[Revision], pair: str) -> Iterable[dict[str, Any]]:
-    key = f"{compare.group(pair)}.test"
+def _estimates(revisions: Sequence[Revision], pair: str) -> Iterator[dict[str, Any]]:
+    """Yield the rows of the forest plot; a revision without the pair has none."""
     for revision in revisions:
-        metrics = revision.metrics
-        if f"{key}.p" not in metrics:
-            continue
-        changed = compare.differences(revision, revisions[0])
-        ends = compare.interval(revision, f"{key}.p")
-        yield {
-            "rev": revision.name,
-            "label": f"{revision.name}: {changed}" if changed else revision.name,
-            "changed": changed or "as the first",
-            "p": metrics[f"{key}.p"],
-            "low": ends and ends[0],
-            "high": ends and ends[1],
-            "interval": f"{ends[0]:.1%} to {ends[1]:.1%}" if ends else "none",
-            "verdict": metrics.get(f"{key}.verdict", compare.ABSENT),
-        }
+        if pair in revision.results.pairs:
+            test = revision.results.pairs[pair].last.test
+            changed = compare.differences(revision, revisions[0])
+            yield {
+                "rev": revision.name,
+                "label": f"{revision.name}: {changed}" if changed else revision.name,
+                "changed": changed or "as the first",
+                "p": test.p.value,
+                "low": test.p.low,
+                "high": test.p.high,
+                "outcome": words.outcome(test),
+            }

@@ -3,13 +3,15 @@
 The first revision is the one that the others are compared with.
 """
 
-import math
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
-from tools.review.revisions import Revision
+from stages import words
+from stages.results import Estimate, Model, Pair
+from tools.revisions import Revision
 
+T = TypeVar("T")
 ABSENT = "\N{EM DASH}"
 UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
@@ -22,10 +24,10 @@ class Table(NamedTuple):
 
 
 def alike(revisions: Sequence[Revision]) -> bool:
-    """Whether params, metrics, loss curves and figures are the same in all."""
+    """Whether params, results, loss curves and figures are the same in all."""
     base = revisions[0]
     return all(
-        (other.params, other.metrics, other.figures) == (base.params, base.metrics, base.figures)
+        (other.params, other.results, other.figures) == (base.params, base.results, base.figures)
         and other.losses.equals(base.losses)
         for other in revisions[1:]
     )
@@ -83,16 +85,12 @@ def changed_params(revisions: Sequence[Revision]) -> Table:
     return Table(["param", *headings(revisions)], rows)
 
 
-def changed_metrics(revisions: Sequence[Revision]) -> Table:
-    """Return every number of reports/metrics.json that is not the same everywhere, with its interval's ends."""
-    keys = _union(revision.metrics for revision in revisions)
-    rows = [
-        [key, *_cells(revisions, key, str)]
-        for key in keys
-        if not key.endswith(("_low", "_high"))
-        and len({revision.metrics.get(key) for revision in revisions}) > 1
-    ]
-    return Table(["metric", *headings(revisions)], rows)
+def changed_numbers(revisions: Sequence[Revision]) -> Table:
+    """Return everything in the results that is not the same everywhere."""
+    numbers = [dict(_numbers(revision.results)) for revision in revisions]
+    found = {place: [one.get(place) for one in numbers] for place in _union(numbers)}
+    rows = [_row(place, values, _number) for place, values in found.items() if len(set(values)) > 1]
+    return Table(["number", *headings(revisions)], rows)
 
 
 def differences(revision: Revision, base: Revision) -> str:
@@ -104,61 +102,38 @@ def differences(revision: Revision, base: Revision) -> str:
 def outcomes(revisions: Sequence[Revision]) -> Table:
     """Return each model's test MSE and share solved with their intervals, marked where they moved."""
     rows = []
-    for model in _union(models(revision) for revision in revisions):
-        for at, words in epochs(revisions, model):
-            for measure, name, text in (("test.iqm", "test MSE", number), ("solved", "solved", percent)):
-                key = f"{model}.{at}{measure}"
-                rows.append([f"{model} {name}{words}", *(_cells(revisions, key, text))])
+    for name, after, found in _after_epochs([revision.results.models for revision in revisions]):
+        mse = [outcome.test.iqm if outcome else None for outcome in found]
+        solved = [outcome.solved if outcome else None for outcome in found]
+        rows.append(
+            _row(f"{name} IQM of test MSE{after}", mse, lambda x: words.with_interval(x, words.number))
+        )
+        rows.append(_row(f"{name} solved{after}", solved, lambda x: words.with_interval(x, words.percent)))
     return Table(["model", *headings(revisions)], rows)
 
 
 def verdicts(revisions: Sequence[Revision]) -> Table:
     """Return how often the first model of each pair beats the second on the test data, and the verdict."""
     rows = []
-    for pair in _union(pairs(revision) for revision in revisions):
-        for at, words in epochs(revisions, group(pair)):
-            key = f"{group(pair)}.{at}test"
-            cells = _cells(revisions, f"{key}.p", percent, f"{key}.verdict")
-            asked = " (the primary question)" if not at and pair == primary(revisions[0]) else ""
-            rows.append([f"{pair}{words}{asked}", *cells])
+    for pair, after, found in _after_epochs([revision.results.pairs for revision in revisions]):
+        asked = " (the primary question)" if not after and pair == primary(revisions[0]) else ""
+        tests = [outcome.test if outcome else None for outcome in found]
+        rows.append(_row(f"{pair}{after}{asked}", tests, words.outcome, lambda test: test.p))
     return Table(["question", *headings(revisions)], rows)
 
 
-def figures(revisions: Sequence[Revision]) -> tuple[list[str], list[str]]:
+def figures(revisions: Sequence[Revision]) -> tuple[list[Path], list[Path]]:
     """Return the paths of the figures that differ between revisions, and of those that do not."""
     paths = _union(revision.figures for revision in revisions)
     same = [path for path in paths if len({revision.figures.get(path) for revision in revisions}) == 1]
     return [path for path in paths if path not in same], same
 
 
-def caption(path: str) -> str:
-    """Return a figure's name: "losses" of "reports/figures/losses.png"."""
-    return PurePosixPath(path).stem
-
-
-def moved(before: Revision, after: Revision, key: str) -> str:
-    """Return UP or DOWN where the metric's interval lies wholly above or below the one before, else nothing."""
-    was, now = interval(before, key), interval(after, key)
-    if was is None or now is None:
+def moved(before: Any, after: Any) -> str:
+    """Return UP or DOWN where an estimate's interval lies wholly above or below the one before, else nothing."""
+    if not all(isinstance(one, Estimate) and one.low is not None for one in (before, after)):
         return ""
-    return UP if now[0] > was[1] else DOWN if now[1] < was[0] else ""
-
-
-def interval(revision: Revision, key: str) -> tuple[float, float] | None:
-    """Return the two ends of a metric's interval, None where the revision has none.
-
-    A high end that is missing is infinite: metrics.json has null for what JSON has no number for.
-    """
-    low, high = (revision.metrics.get(f"{key}_{end}") for end in ("low", "high"))
-    return None if low is None else (low, math.inf if high is None else high)
-
-
-def with_interval(revision: Revision, key: str, text: Callable[[Any], str]) -> str:
-    """Return a metric as "0.35 (0.19 to 0.54)", without what the revision has not."""
-    if key not in revision.metrics:
-        return ABSENT
-    value, ends = text(revision.metrics[key]), interval(revision, key)
-    return f"{value} ({text(ends[0]).removesuffix(' %')} to {text(ends[1])})" if ends else value
+    return UP if after.low > before.high else DOWN if after.high < before.low else ""
 
 
 def transposed(table: Table) -> Table:
@@ -177,48 +152,9 @@ def headings(revisions: Sequence[Revision]) -> list[str]:
     ]
 
 
-def models(revision: Revision) -> list[str]:
-    """Return the names under `models:` in params.yaml."""
-    return _union(key.split(".")[1:2] for key in revision.params if key.startswith("models."))
-
-
-def pairs(revision: Revision) -> list[str]:
-    """Return the pairs in evaluate.compare, such as "stacked vs single"."""
-    return [str(pair) for pair in revision.params.get("evaluate.compare") or []]
-
-
 def primary(revision: Revision) -> str:
     """Return the pair that the primary question is about."""
     return str(revision.params.get("evaluate.primary", ABSENT))
-
-
-def group(pair: str) -> str:
-    """Return a pair's group in metrics.json: "stacked_vs_single"."""
-    return pair.replace(" vs ", "_vs_")
-
-
-def epochs(revisions: Sequence[Revision], name: str) -> list[tuple[str, str]]:
-    """Return where a model or pair was measured, as prefixes of keys with the words for them, last epoch first.
-
-    Of more than two revisions the last epoch alone, so that the table stays narrow.
-    """
-    prefix = f"{name}.epoch_"
-    found = _union(
-        [key.removeprefix(prefix).split(".")[0]] for revision in revisions for key in revision.metrics
-        if key.startswith(prefix)
-    )  # fmt: skip
-    earlier = [(f"epoch_{epoch}.", f" after {epoch} epochs") for epoch in found]
-    return [("", ""), *(earlier if len(revisions) <= 2 else [])]
-
-
-def number(value: float) -> str:
-    """Return `value` with three significant digits."""
-    return f"{value:.3g}"
-
-
-def percent(value: float) -> str:
-    """Return a share in whole percent, for reading."""
-    return f"{100 * value:.0f} %"
 
 
 def param(value: Any) -> str:
@@ -231,15 +167,17 @@ def param(value: Any) -> str:
 def _summary(base: Revision, after: Revision) -> str:
     if alike([base, after]):
         return "the same params, metrics, loss curves and figures"
-    params = differences(after, base)
     pair = primary(base)
-    was, now = (revision.metrics.get(f"{group(pair)}.test.verdict") for revision in (base, after))
+    was, now = (
+        revision.results.pairs[pair].last.test.verdict if pair in revision.results.pairs else ABSENT
+        for revision in (base, after)
+    )
     rows = [row for table in (verdicts([base, after]), outcomes([base, after])) for row in table.rows]
     marked = [f"{row[0]} {row[-1][-1]}" for row in rows if row[-1].endswith((UP, DOWN))]
     return "; ".join(
         [
-            params or "the same params",
-            f"{pair}: {now or ABSENT}, {'as before' if was == now else f'was {was or ABSENT}'}",
+            differences(after, base) or "the same params",
+            f"{pair}: {now}, {'as before' if was == now else f'was {was}'}",
             f"moved beyond its interval: {', '.join(marked)}"
             if marked
             else "no metric moved beyond its interval",
@@ -247,18 +185,50 @@ def _summary(base: Revision, after: Revision) -> str:
     )
 
 
-def _cells(
-    revisions: Sequence[Revision], key: str, text: Callable[[float], str], verdict: str = ""
+def _after_epochs(
+    groups: Sequence[Mapping[str, Model]] | Sequence[Mapping[str, Pair]],
+) -> Iterator[tuple[str, str, list[Any]]]:
+    """Yield what each revision's models or pairs came to: a name, words for the epoch, an outcome a revision or None.
+
+    The last epoch comes first; of more than two revisions it comes alone, so that the table stays narrow.
+    """
+    for name in _union(groups):
+        found = [group.get(name) for group in groups]
+        yield name, "", [one.last if one else None for one in found]
+        if len(groups) <= 2:
+            for epoch in _union(one.earlier for one in found if one):
+                outcomes = [one.earlier.get(epoch) if one else None for one in found]
+                yield name, f" after {words.epochs(epoch)}", outcomes
+
+
+def _row(
+    name: str,
+    found: Sequence[T | None],
+    text: Callable[[T], str],
+    estimate: Callable[[T], Any] = lambda one: one,
 ) -> list[str]:
-    """Return a metric of each revision as text: its interval, the verdict where there is one, the mark."""
-    cells = []
-    for revision in revisions:
-        said = revision.metrics.get(verdict)
-        cell = with_interval(revision, key, text) + (f", {said}" if said else "")
-        cells.append(f"{cell} {moved(revisions[0], revision, key)}".rstrip())
-    return cells
+    """Return a row of what each revision has, as text, with a mark where its estimate moved from the first's."""
+    base = None if found[0] is None else estimate(found[0])
+    return [
+        name,
+        *(ABSENT if one is None else f"{text(one)} {moved(base, estimate(one))}".rstrip() for one in found),
+    ]
 
 
-def _union(lists: Iterable[Iterable[str]]) -> list[str]:
+def _numbers(record: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every number or word of the results with its place in them, such as "models.single.last.test.iqm"."""
+    entries = record._asdict() if hasattr(record, "_asdict") else record
+    if isinstance(record, Estimate) or not isinstance(entries, dict):
+        yield place, record
+    else:
+        for name, value in entries.items():
+            yield from _numbers(value, f"{place}.{name}" if place else str(name))
+
+
+def _number(value: Any) -> str:
+    return words.with_interval(value, str) if isinstance(value, Estimate) else str(value)
+
+
+def _union(lists: Iterable[Iterable[T]]) -> list[T]:
     """Return what is in any of the lists, once, in the order met."""
     return list(dict.fromkeys(item for items in lists for item in items))

@@ -1,11 +1,13 @@
 """The review as Markdown, for a pull request."""
 
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+from stages.words import markdown as plain
+from stages.words import table
 from tools.review import compare
 from tools.review.compare import ABSENT
-from tools.review.revisions import Revision
+from tools.revisions import Revision
 
 ImageFolder = Callable[[str], str | None]
 MARKER = "<!-- tools.review -->"  # by which the workflow finds its own comment
@@ -26,21 +28,10 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
     for heading, (header, rows) in compare.sections(revisions):
         parts += [f"### {heading}", table(header, rows) if rows else "Nothing."]
     parts += [plain(compare.legend(revisions)), "### Figures", figures(revisions, image_folder)]
-    header, rows = compare.changed_metrics(revisions)
+    header, rows = compare.changed_numbers(revisions)
     if rows:
         parts.append(folded(f"All {len(rows)} numbers that differ", table(header, rows)))
     return "\n\n".join(parts) + "\n"
-
-
-def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of plain text as a table."""
-    return "\n".join(
-        [
-            _row(map(plain, header)),
-            _row("---" for _ in header),
-            *(_row(map(plain, row)) for row in rows),
-        ]
-    )
 
 
 def figures(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
@@ -51,37 +42,25 @@ def figures(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
     differ, same = compare.figures(revisions)
     parts = []
     if differ:
-        rows = [_row(image(revision, path, image_folder) for revision in revisions) for path in differ]
-        headings = compare.headings(revisions)
-        images = "\n".join([_row(map(plain, headings)), _row("---" for _ in headings), *rows])
+        rows = [map(plain, compare.headings(revisions)), ["---"] * len(revisions)]
+        rows += [[image(revision, path, image_folder) for revision in revisions] for path in differ]
+        images = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         parts.append(images if len(revisions) == 2 else folded(f"{len(differ)} figures that differ", images))
     if same:
-        parts.append(f"The same in all: {', '.join(map(compare.caption, same))}.")
+        parts.append(f"The same in all: {', '.join(path.stem for path in same)}.")
     return "\n\n".join(parts) or "None."
 
 
-def image(revision: Revision, path: str, image_folder: ImageFolder) -> str:
+def image(revision: Revision, path: Path, image_folder: ImageFolder) -> str:
     """Return one figure; where no address shows it, how git gets it."""
     if path not in revision.figures:
         return ABSENT
     if revision.commit is None:
-        return f"![{compare.caption(path)}]({path})"
+        return f"![{path.stem}]({path})"
     folder = image_folder(revision.commit)
-    if folder is None:
-        return f"`git show {revision.commit[:7]}:{path}`"
-    return f"![{compare.caption(path)}]({folder}/{path})"
+    return f"![{path.stem}]({folder}/{path})" if folder else f"`git show {revision.commit[:7]}:{path}`"
 
 
 def folded(summary: str, text: str) -> str:
     """Return `text` behind a summary that opens it."""
     return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
-
-
-def plain(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is: no markup, no new cell, no new line."""
-    text = re.sub(r"([\\`*\[\]|])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"

@@ -8,7 +8,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from tools.review import charts, compare
-from tools.review.revisions import Revision
+from tools.revisions import Revision
 
 # Of those that can be carried the nearest to the one that DVC's page loads, so that one template serves both.
 VEGA_LITE = "5.8"
@@ -27,7 +27,7 @@ def page(revisions: Sequence[Revision]) -> str:
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     pair = compare.primary(revisions[0])
     specs = {f"losses-{model}": spec for model, spec in charts.losses(revisions).items()}
-    if " vs " in pair:
+    if any(pair in revision.results.pairs for revision in revisions):
         specs["forest"] = charts.forest(revisions, pair)
     differ, same = compare.figures(revisions)
     return environment.get_template("page.html").render(
@@ -39,8 +39,8 @@ def page(revisions: Sequence[Revision]) -> str:
         sections=compare.sections(revisions),
         note=compare.legend(revisions),
         revisions=list(zip(compare.headings(revisions), revisions, strict=True)),
-        figures=[(compare.caption(path), path) for path in differ],
-        same=[compare.caption(path) for path in same],
+        figures=differ,
+        same=same,
         absent=compare.ABSENT,
         vega=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE),
     )

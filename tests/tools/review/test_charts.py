@@ -9,7 +9,8 @@ import pytest
 import vl_convert
 
 from stages.plot import figures
-from tests.tools.review.conftest import LOSSES, Revise
+from stages.results import Estimate
+from tests.tools.conftest import LOSSES, Revise, pair, results
 from tools.review import charts
 
 
@@ -90,16 +91,8 @@ def test_thinned_curves_keep_their_ends_and_are_even(epochs: int) -> None:
 
 
 def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
-    idea = revise(
-        "idea",
-        params={"train.lr": 0.003},
-        metrics={
-            "stacked_vs_single.test.p": 0.75,
-            "stacked_vs_single.test.p_low": 0.6,
-            "stacked_vs_single.test.p_high": 0.9,
-            "stacked_vs_single.test.verdict": "better",
-        },
-    )
+    won = results(stacked_vs_single=pair(Estimate(0.75, 0.6, 0.9), "better"))
+    idea = revise("idea", {"train.lr": 0.003}, won)
     values = charts.forest([revise(), idea], "stacked vs single")["layer"][1]["data"]["values"]
     assert values == [
         {
@@ -109,8 +102,7 @@ def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
             "p": 0.345,
             "low": 0.193388,
             "high": 0.536427,
-            "interval": "19.3% to 53.6%",
-            "verdict": "inconclusive",
+            "outcome": "34 % (19 to 54 %), inconclusive",
         },
         {
             "rev": "idea",
@@ -119,8 +111,7 @@ def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
             "p": 0.75,
             "low": 0.6,
             "high": 0.9,
-            "interval": "60.0% to 90.0%",
-            "verdict": "better",
+            "outcome": "75 % (60 to 90 %), better",
         },
     ]
 
@@ -128,19 +119,14 @@ def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:
 def test_the_forest_shows_a_point_without_interval_and_leaves_out_who_has_no_such_pair(
     revise: Revise,
 ) -> None:
-    alone = revise("alone", metrics={"stacked_vs_single.test.p_low": None})
-    other = revise("other")
-    del other.metrics["stacked_vs_single.test.p"]
+    alone = revise("alone", results=results(stacked_vs_single=pair(Estimate(0.5))))
+    other = revise("other", results=results()._replace(pairs={}))
     spec = charts.forest([alone, other], "stacked vs single")
     (value,) = spec["layer"][1]["data"]["values"]
-    assert (value["rev"], value["low"], value["high"], value["interval"]) == (
-        "alone",
-        None,
-        None,
-        "none",
-    )
+    assert (value["rev"], value["low"], value["outcome"]) == ("alone", None, "50 % (none), inconclusive")
     svg = vl_convert.vegalite_to_svg(json.dumps(spec | {"width": 300}))
     assert svg.count('aria-roledescription="point"') == 1
+    assert svg.count('aria-roledescription="rule mark"') == 0
 
 
 def test_a_revision_keeps_its_look_in_every_chart_and_no_two_of_many_share_one(revise: Revise) -> None:

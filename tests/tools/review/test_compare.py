@@ -1,6 +1,10 @@
+import math
+from pathlib import Path
+
 import pytest
 
-from tests.tools.review.conftest import LOSSES, Revise
+from stages.results import Estimate
+from tests.tools.conftest import LOSSES, Revise, model, pair, results
 from tools.review import compare
 from tools.review.compare import DOWN, UP, Table
 
@@ -43,33 +47,27 @@ def test_differences_are_one_line_relative_to_the_base(revise: Revise) -> None:
         (0.0001, 0.01, ""),  # around
         (0.0001, 0.001, ""),  # they touch
         (0.0001, 0.0009, DOWN),
-        (None, 0.004, ""),
+        (None, None, ""),
+        (0.004, math.inf, UP),
+        (0.0015, math.inf, ""),
     ],
 )
 def test_a_metric_has_moved_when_the_intervals_are_apart(
-    low: float, high: float, mark: str, revise: Revise
+    low: float | None, high: float | None, mark: str
 ) -> None:
-    after = revise(metrics={"single.test.iqm_low": low, "single.test.iqm_high": high})
-    assert compare.moved(revise(), after, "single.test.iqm") == mark
+    assert compare.moved(Estimate(0.002, 0.001, 0.003), Estimate(0.002, low, high)) == mark
 
 
-def test_outcomes_have_intervals_where_known_and_marks_against_the_first(revise: Revise) -> None:
-    better = {"single.test.iqm": 1e-5, "single.test.iqm_low": 5e-6, "single.test.iqm_high": 2e-5}
-    table = compare.outcomes([revise(), revise("idea", metrics=better)])
+def test_outcomes_have_intervals_and_marks_against_the_first(revise: Revise) -> None:
+    better = model(iqm=Estimate(1e-5, 5e-6, 2e-5))
+    idea = revise("idea", results=results(single=better, wide=model(iqm=Estimate(math.inf))))
+    table = compare.outcomes([revise(), idea])
     rows = {name: cells for name, *cells in table.rows}
     assert table.header == ["model", "main", "idea"]
-    assert rows["single test MSE"] == ["0.002 (0.001 to 0.003)", f"1e-05 (5e-06 to 2e-05) {DOWN}"]
+    assert rows["single IQM of test MSE"] == ["0.002 (0.001 to 0.003)", f"1e-05 (5e-06 to 2e-05) {DOWN}"]
     assert rows["single solved"] == ["25 % (10 to 40 %)"] * 2
-    assert rows["single test MSE after 100 epochs"] == ["0.004"] * 2
-    assert rows["stacked test MSE"] == ["—", "—"]
-
-
-def test_an_interval_without_a_high_end_is_open_and_never_below(revise: Revise) -> None:
-    half = revise(metrics={"single.test.iqm_high": None})
-    assert compare.with_interval(half, "single.test.iqm", compare.number) == "0.002 (0.001 to inf)"
-    higher = {"single.test.iqm": 5.0, "single.test.iqm_low": 4.0, "single.test.iqm_high": None}
-    assert compare.moved(half, revise(metrics=higher), "single.test.iqm") == ""
-    assert compare.moved(revise(), revise(metrics=higher), "single.test.iqm") == UP
+    assert rows["single IQM of test MSE after 100 epochs"] == ["0.004 (none)"] * 2
+    assert rows["wide IQM of test MSE"] == ["\N{EM DASH}", "inf (none)"]
 
 
 def test_of_many_revisions_the_last_epoch_alone_with_a_row_each(revise: Revise) -> None:
@@ -81,31 +79,23 @@ def test_of_many_revisions_the_last_epoch_alone_with_a_row_each(revise: Revise) 
 
 
 def test_verdicts_name_the_primary_question_and_every_pair(revise: Revise) -> None:
-    more = {"evaluate.compare": ["stacked vs single", "stacked vs wide"]}
-    won = {
-        "stacked_vs_single.test.p": 0.9,
-        "stacked_vs_single.test.p_low": 0.7,
-        "stacked_vs_single.test.p_high": 0.97,
-        "stacked_vs_single.test.verdict": "better",
-    }
-    table = compare.verdicts([revise(), revise("idea", params=more, metrics=won)])
-    assert table.rows == [
+    won = pair(Estimate(0.9, 0.7, 0.97), "better", early=pair(Estimate(0.42, 0.34, 0.499), "worse").last.test)
+    idea = revise("idea", results=results(stacked_vs_single=won, stacked_vs_wide=pair()))
+    assert compare.verdicts([revise(), idea]).rows == [
         [
             "stacked vs single (the primary question)",
             "34 % (19 to 54 %), inconclusive",
             f"90 % (70 to 97 %), better {UP}",
         ],
-        ["stacked vs wide", "—", "—"],
+        ["stacked vs single after 100 epochs", "\N{EM DASH}", "42 % (34 to 49.9 %), worse"],
+        ["stacked vs wide", "\N{EM DASH}", "34 % (19 to 54 %), inconclusive"],
     ]
 
 
 def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> None:
-    worse = {"single.solved": 0.05, "single.solved_low": 0.01, "single.solved_high": 0.09}
-    idea = revise(
-        "idea",
-        params={"train.lr": 1.0},
-        metrics=worse | {"stacked_vs_single.test.verdict": "better"},
-    )
+    worse = model(solved=Estimate(0.05, 0.01, 0.09))
+    better = pair(verdict="better")
+    idea = revise("idea", {"train.lr": 1.0}, results(single=worse, stacked_vs_single=better))
     assert compare.summary([revise(), idea, revise("twin"), revise("seed", params={"train.seed": 1})]) == [
         f"idea: train.lr=1.0; stacked vs single: better, was inconclusive; "
         f"moved beyond its interval: single solved {DOWN}",
@@ -125,22 +115,24 @@ def test_alike_means_curves_and_figures_too(revise: Revise) -> None:
     assert compare.alike([revise(), revise("twin")])
     assert not compare.alike([revise(), revise(losses=LOSSES.assign(q75=1.0))])
     assert not compare.alike([revise(), revise(figures={})])
-    assert not compare.alike([revise(), revise("twin"), revise(metrics={"single.solved": 0.3})])
+    assert not compare.alike(
+        [revise(), revise("twin"), revise(results=results(single=model(solved=Estimate(0.3, 0.1, 0.4))))]
+    )
 
 
-def test_changed_metrics_leave_out_ends_and_what_is_the_same(revise: Revise) -> None:
-    after = revise("idea", metrics={"single.solved": 0.5, "single.solved_low": 0.45, "stacked.diverged": 0.1})
-    assert compare.changed_metrics([revise(), after]).rows == [
-        ["single.solved", "0.25 (0.1 to 0.4)", f"0.5 (0.45 to 0.4) {UP}"],
-        ["stacked.diverged", "—", "0.1"],
-    ]
+def test_the_numbers_that_differ_have_their_place_in_the_results(revise: Revise) -> None:
+    after = revise("idea", results=results(single=model(solved=Estimate(0.5, 0.45, 0.6)), wide=model()))
+    rows = compare.changed_numbers([revise(), after]).rows
+    assert rows[0] == ["models.single.last.solved", "0.25 (0.1 to 0.4)", f"0.5 (0.45 to 0.6) {UP}"]
+    assert rows[1] == ["models.wide.parameters", "\N{EM DASH}", "1153"]
+    assert {row[0].rpartition(".")[0] for row in rows[2:]} >= {"models.wide.earlier.100.test"}
 
 
 def test_figures_are_told_apart_by_their_bytes(revise: Revise) -> None:
-    base = revise(figures={"a.png": b"1", "b.png": b"2"})
-    after = revise(figures={"a.png": b"1", "b.png": b"3", "c.png": b"4"})
-    assert compare.figures([base, after]) == (["b.png", "c.png"], ["a.png"])
-    assert compare.figures([base, base, after]) == (["b.png", "c.png"], ["a.png"])
+    a, b, c = map(Path, ("a.png", "b.png", "c.png"))
+    base, after = revise(figures={a: b"1", b: b"2"}), revise(figures={a: b"1", b: b"3", c: b"4"})
+    assert compare.figures([base, after]) == ([b, c], [a])
+    assert compare.figures([base, base, after]) == ([b, c], [a])
 
 
 def test_headings_show_the_commit_unless_it_is_the_name(revise: Revise) -> None:

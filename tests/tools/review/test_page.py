@@ -2,7 +2,7 @@ import re
 
 import pytest
 
-from tests.tools.review.conftest import Revise
+from tests.tools.conftest import FIGURE, Revise
 from tools.review.compare import DOWN, UP
 from tools.review.page import page
 
@@ -11,7 +11,7 @@ NASTY = "</script><img src=x onerror=alert(1)>"
 
 @pytest.fixture(scope="module")
 def html(revise: Revise) -> str:
-    after = revise(NASTY, params={"train.lr": NASTY}, figures={"reports/figures/losses.png": b"other"})
+    after = revise(NASTY, params={"train.lr": NASTY}, figures={FIGURE: b"other"})
     return page([revise(), after])
 
 
@@ -43,13 +43,12 @@ def test_the_page_carries_charts_tables_and_both_images(html: str) -> None:
 
 
 def test_of_many_revisions_each_figure_opens(revise: Revise) -> None:
-    others = [revise(name, figures={"reports/figures/losses.png": name.encode()}) for name in ("one", "two")]
+    others = [revise(name, figures={FIGURE: name.encode()}) for name in ("one", "two")]
     text = page([revise(), *others])
     assert text.count("data:image/png;base64,") == 3
     assert text.count("<summary>losses</summary>") == text.count("</details>") == 1
 
 
 def test_without_a_pair_to_compare_there_is_no_forest(revise: Revise) -> None:
-    lone = revise("lone", params={"evaluate.primary": None, "evaluate.compare": []})
-    lone.params.pop("evaluate.primary")
+    lone = revise("lone", params={"evaluate.primary": "stacked vs wide"})
     assert 'id="forest"' not in page([lone, revise()])

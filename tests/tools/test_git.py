@@ -1,11 +1,10 @@
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from stages.errors import InputError
-from tools.review import revisions
+from tools.git import base_branch, image_folder
 
 
 def git(folder: Path, *arguments: str) -> str:
@@ -27,30 +26,10 @@ def clone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "clone"
 
 
-def test_nested_keys_become_flat() -> None:
-    assert revisions.flat({"a": {"b": {"c": 1}, "d": [2]}, "e": None}) == {"a.b.c": 1, "a.d": [2], "e": None}
-
-
-def test_params_that_no_stage_ran_with_are_known_by_the_lock() -> None:
-    def stages(**params: Any) -> dict[str, Any]:
-        return {"train@single": {"cmd": "...", "params": {"params.yaml": params}}, "frozen": {"cmd": "..."}}
-
-    params = {"train.lr": 0.1, "train.batch_size": None, "models.single.lr": None, "models.wide.lr": 1}
-    ran = {"models.single": {"lr": None}, "train": {"lr": 0.1, "batch_size": None}}
-    assert revisions.not_run(params, stages(**ran)) == []
-    assert revisions.not_run(params, stages(**ran | {"train": {"lr": 0.2, "old": 3}})) == [
-        "train.lr",
-        "train.old",
-    ]
-    assert revisions.not_run(params, stages(**ran | {"models.gone": {"lr": 1}})) == []
-    both = {"single": {"lr": None}, "gone": {"lr": 1}}
-    assert revisions.not_run(params, stages(models=both)) == ["models.gone.lr", "models.wide.lr"]
-
-
 def test_the_base_is_the_remotes_branch(clone: Path) -> None:
-    assert revisions.base_branch() == "origin/trunk"
+    assert base_branch() == "origin/trunk"
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "Mine")
-    assert revisions.base_branch() == "origin/trunk"
+    assert base_branch() == "origin/trunk"
 
 
 def test_the_base_is_where_this_branch_left_when_the_other_went_on(clone: Path) -> None:
@@ -58,32 +37,32 @@ def test_the_base_is_where_this_branch_left_when_the_other_went_on(clone: Path) 
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "Mine")
     git(clone.parent / "origin", "commit", "--quiet", "--allow-empty", "--message", "Theirs")
     git(clone, "fetch", "--quiet")
-    assert revisions.base_branch() == left
+    assert base_branch() == left
 
 
 def test_on_a_runner_the_base_is_the_pull_requests(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     git(clone.parent / "origin", "branch", "release")
     git(clone, "fetch", "--quiet")
     monkeypatch.setenv("GITHUB_BASE_REF", "release")
-    assert revisions.base_branch() == "origin/release"
+    assert base_branch() == "origin/release"
     monkeypatch.setenv("GITHUB_BASE_REF", "gone")
     with pytest.raises(InputError, match=r"no base branch: found none of origin/gone; name a revision"):
-        revisions.base_branch()
+        base_branch()
 
 
 def test_without_a_remote_the_base_is_main(clone: Path) -> None:
     git(clone, "remote", "remove", "origin")
     with pytest.raises(InputError, match="found none of origin/HEAD, main"):
-        revisions.base_branch()
+        base_branch()
     git(clone, "branch", "main")
-    assert revisions.base_branch() == "main"
+    assert base_branch() == "main"
 
 
 def test_histories_with_nothing_in_common_have_no_base(clone: Path) -> None:
     git(clone, "checkout", "--quiet", "--orphan", "other")
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "Other")
     with pytest.raises(InputError, match=r"origin/HEAD: no commit in common with HEAD; `git fetch"):
-        revisions.base_branch()
+        base_branch()
 
 
 @pytest.mark.parametrize(
@@ -102,17 +81,12 @@ def test_images_are_where_origin_is_if_that_is_github_and_has_the_commit(
 ) -> None:
     git(clone, "remote", "set-url", "origin", origin)
     pushed = git(clone, "rev-parse", "HEAD")
-    assert revisions.image_folder(pushed) == (folder and f"{folder}/{pushed}")
+    assert image_folder(pushed) == (folder and f"{folder}/{pushed}")
     git(clone, "commit", "--quiet", "--allow-empty", "--message", "Here alone")
-    assert revisions.image_folder(git(clone, "rev-parse", "HEAD")) is None
+    assert image_folder(git(clone, "rev-parse", "HEAD")) is None
 
 
 def test_on_a_runner_images_are_at_its_own_server(clone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GITHUB_REPOSITORY", "an-owner/a-project")
     monkeypatch.setenv("GITHUB_SERVER_URL", "https://github.example.org")
-    assert revisions.image_folder("abc") == "https://github.example.org/an-owner/a-project/raw/abc"
-
-
-def test_a_full_hash_is_shown_short() -> None:
-    assert revisions.short("0123456789abcdef0123456789abcdef01234567") == "0123456"
-    assert revisions.short("feature/0123456789") == "feature/0123456789"
+    assert image_folder("abc") == "https://github.example.org/an-owner/a-project/raw/abc"

@@ -10,9 +10,22 @@ import pandas as pd
 import pytest
 
 from stages import errors
+from stages.results import (
+    Baseline,
+    Estimate,
+    Model,
+    ModelMeasure,
+    ModelOutcome,
+    Pair,
+    PairMeasure,
+    PairOutcome,
+    Results,
+    Split,
+    Verdict,
+)
 from tests.conftest import Run
 from tools.review.__main__ import main
-from tools.review.revisions import Revision
+from tools.revisions import Revision
 
 Revise = Callable[..., Revision]
 Review = Callable[..., tuple[int, str, str]]
@@ -25,20 +38,6 @@ PARAMS: dict[str, Any] = {
     "evaluate.compare": ["stacked vs single"],
     "evaluate.primary": "stacked vs single",
 }
-METRICS: dict[str, Any] = {
-    "single.test.iqm": 0.002,
-    "single.test.iqm_low": 0.001,
-    "single.test.iqm_high": 0.003,
-    "single.solved": 0.25,
-    "single.solved_low": 0.1,
-    "single.solved_high": 0.4,
-    "single.epoch_100.test.iqm": 0.004,
-    "stacked_vs_single.test.p": 0.345,
-    "stacked_vs_single.test.p_low": 0.193388,
-    "stacked_vs_single.test.p_high": 0.536427,
-    "stacked_vs_single.test.level": 0.95,
-    "stacked_vs_single.test.verdict": "inconclusive",
-}
 LOSSES = pd.DataFrame(
     {
         "model": ["single"] * 3 + ["stacked"] * 3,
@@ -48,6 +47,43 @@ LOSSES = pd.DataFrame(
         "q75": [0.2, 0.06, 0.03, 0.3, 0.07, 0.02],
     }
 )
+FIGURE = Path("reports/figures/losses.png")
+IQM, EARLY_IQM = Estimate(0.002, 0.001, 0.003), Estimate(0.004)
+SOLVED, P = Estimate(0.25, 0.1, 0.4), Estimate(0.345, 0.193388, 0.536427)
+
+
+def model(iqm: Estimate = IQM, solved: Estimate = SOLVED, early: Estimate = EARLY_IQM) -> Model:
+    """Return a model's results after the last epoch, and after 100 with another IQM and nothing solved."""
+    measure = ModelMeasure(median=0.002, r2=0.5, iqm=iqm)
+    last = ModelOutcome(measure, measure, solved, diverged=0.0)
+    earlier = last._replace(test=measure._replace(iqm=early), solved=Estimate(0.0, 0.0, 0.1))
+    return Model(1153, 21152, last, {100: earlier})
+
+
+def pair(
+    p: Estimate = P,
+    verdict: Verdict = "inconclusive",
+    early: PairMeasure | None = None,
+    detectable: float | None = None,
+) -> Pair:
+    """Return a pair's results after the last epoch, and after 100 if `early` says those of the test data."""
+    measure = PairMeasure(p, 0.95, 0.5, verdict, detectable)
+    last = PairOutcome(measure, measure, Estimate(0.1, -0.1, 0.3))
+    return Pair(last, {100: last._replace(test=early)} if early else {})
+
+
+def results(**groups: Model | Pair) -> Results:
+    """Return results of two models and their pair; what is given, a pair as a_vs_b, is put in their place or added."""
+    found = {"single": model(), "stacked": model(), "stacked_vs_single": pair()} | groups
+    baseline = Baseline(Split(0.004, 0.004), None, Split(0.004, 0.004))
+    return Results(
+        baseline,
+        {name: one for name, one in found.items() if isinstance(one, Model)},
+        {name.replace("_vs_", " vs "): one for name, one in found.items() if isinstance(one, Pair)},
+    )
+
+
+RESULTS = results()
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +93,9 @@ def revise() -> Revise:
     def make(
         name: str = "main",
         params: dict[str, Any] | None = None,
-        metrics: dict[str, Any] | None = None,
+        results: Results = RESULTS,
         losses: pd.DataFrame = LOSSES,
-        figures: dict[str, bytes] | None = None,
+        figures: dict[Path, bytes] | None = None,
         commit: str | None = None,
         not_run: list[str] | None = None,
     ) -> Revision:
@@ -67,9 +103,9 @@ def revise() -> Revise:
             name=name,
             commit=commit,
             params=PARAMS | (params or {}),
-            metrics=METRICS | (metrics or {}),
+            results=results,
             losses=losses,
-            figures={"reports/figures/losses.png": b"png"} if figures is None else figures,
+            figures={FIGURE: b"png"} if figures is None else figures,
             not_run=not_run or [],
         )
 

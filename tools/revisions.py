@@ -1,0 +1,195 @@
+"""What a branch, tag, commit or experiment, or the workspace holds, read through DVC's Python API."""
+
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import pandas as pd
+from ruamel.yaml import YAML, YAMLError
+
+from stages import results
+from stages.errors import InputError, one_line
+from stages.results import FIGURES, METRICS, REPORTS, Results
+from tools.git import git, git_or_nothing
+
+T = TypeVar("T")
+PIPELINE, PARAMS, LOCK = map(Path, ("dvc.yaml", "params.yaml", "dvc.lock"))
+WORKSPACE = "workspace"  # DVC's name for the files as they lie here
+
+
+class Revision(NamedTuple):
+    """One side of a comparison.
+
+    `commit` is the hash that holds its figures, None for a workspace that differs from HEAD. `params` are flat, with
+    keys such as "train.lr". `losses` is that table of reports/. `figures` are the PNG files' bytes by their path, in
+    dvc.yaml's order. `not_run` are the params that have changed since the pipeline ran, so that what came out is not
+    theirs.
+    """
+
+    name: str
+    commit: str | None
+    params: dict[str, Any]
+    results: Results
+    losses: pd.DataFrame
+    figures: dict[Path, bytes]
+    not_run: list[str]
+
+
+def read_revision(name: str) -> Revision:
+    """Return what the branch, tag, commit or experiment `name`, or the workspace, holds.
+
+    Raises:
+        InputError: it does not exist, has no reports of this pipeline, or they are damaged or not in the cache.
+
+    """
+    files = Files(name)
+    plots = files.parse(PIPELINE, _mapping).get("plots") or []
+    figures = [Path(plot) for plot in plots if isinstance(plot, str) and Path(plot).is_relative_to(FIGURES)]
+    params = flat(files.parse(PARAMS, _mapping))
+    lock = files.parse(LOCK, _mapping) if files.has(LOCK) else {}
+    return Revision(
+        name=name[:7] if re.fullmatch(r"[0-9a-f]{40}", name) else name,
+        commit=files.commit(),
+        params=params,
+        results=files.results(),
+        losses=files.table("losses"),
+        figures={path: files.read(path) for path in figures if files.has(path)},
+        not_run=not_run(params, lock.get("stages", {})),
+    )
+
+
+class Files:
+    """The files of a revision, those in DVC's cache among them."""
+
+    def __init__(self, name: str) -> None:
+        """Find the revision.
+
+        Raises:
+            InputError: there is none of this name, or it holds no pipeline.
+
+        """
+        # DVC takes a second to import: only who reads pays for it, not who asks for --help.
+        from dvc.api import DVCFileSystem
+        from dvc.exceptions import DvcException
+        from dvc.scm import RevError
+
+        self.name = name
+        try:
+            # Of a file's or a folder's hash DVC would make a commit.
+            if not name or git_or_nothing("cat-file", "-t", name) in ("blob", "tree"):
+                raise RevError(name or "an empty name")
+            self._files = DVCFileSystem(rev=None if name == WORKSPACE else name)
+            self._repo = self._files.repo  # which is looked up only now
+        except RevError:
+            raise InputError(
+                f"{name or 'an empty name'}: no such branch, tag, commit or finished experiment; "
+                "`git branch -a` and `dvc exp list -A` show them"
+            ) from None
+        except DvcException as error:
+            raise InputError(f"{name}: {one_line(error)}") from None
+        if not self.has(PIPELINE):
+            raise InputError(f"{name}: holds no pipeline, no {PIPELINE}; name another revision")
+
+    def commit(self) -> str | None:
+        """Return the hash of the commit that holds the reports, None where that of the workspace does not."""
+        if self.name != WORKSPACE:
+            return self._repo.get_rev()
+        return None if git("status", "--porcelain", "--", str(REPORTS)) else git("rev-parse", "HEAD")
+
+    def has(self, path: Path) -> bool:
+        """Whether the revision names the file, in the cache or not."""
+        files, place = self._place(path)
+        return files.exists(place)
+
+    def read(self, path: Path) -> bytes:
+        """Return what is in a file.
+
+        Raises:
+            InputError: it is not there or not in the cache.
+
+        """
+        from dvc.exceptions import DvcException
+
+        files, place = self._place(path)
+        try:
+            with files.open(place, "rb") as file:
+                return file.read()
+        except FileNotFoundError:
+            if self.has(path):
+                problem = f"{path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
+            else:
+                problem = f"has no {path}; {self._remedy(path)}"
+        except (OSError, DvcException) as error:
+            problem = f"{path} is damaged ({one_line(error)}); {self._remedy(path)}"
+        raise InputError(f"{self.name}: {problem}")
+
+    def parse(self, path: Path, parse: Callable[[str], T]) -> T:
+        """Return what `parse` makes of a file's text.
+
+        Raises:
+            InputError: the file is not there or not in the cache, or `parse` raises ValueError.
+
+        """
+        try:
+            return parse(self.read(path).decode("utf-8"))
+        except (ValueError, YAMLError) as error:
+            problem = f"{path} is damaged ({one_line(error)}); {self._remedy(path)}"
+        raise InputError(f"{self.name}: {problem}")
+
+    def results(self) -> Results:
+        """Return reports/metrics.json."""
+        return self.parse(METRICS, results.parse)
+
+    def table(self, name: str) -> pd.DataFrame:
+        """Return a table of reports/."""
+        return self.parse(results.table_path(name), lambda text: results.parse_table(name, text))
+
+    def _place(self, path: Path) -> tuple[Any, str]:
+        """Return a file system and where a file lies in it."""
+        if path in (PIPELINE, PARAMS, LOCK):  # where one is damaged DVC says that nothing exists
+            return self._repo.fs, self._repo.fs.join(self._repo.root_dir, str(path))
+        return self._files, path.as_posix()
+
+    def _remedy(self, path: Path) -> str:
+        if path in (PIPELINE, PARAMS):
+            return "mend it" if self.name == WORKSPACE else "name another revision"
+        return (
+            "`dvc repro` makes it"
+            if self.name == WORKSPACE
+            else "run the pipeline there and commit its reports"
+        )
+
+
+def _mapping(text: str) -> dict[str, Any]:
+    content = YAML(typ="safe").load(text)
+    if not isinstance(content, dict):
+        raise ValueError("holds no names with values")
+    return content
+
+
+def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:
+    """Return the keys of params that no stage has run with.
+
+    Args:
+        params: flat.
+        stages: those of dvc.lock, each of which has the params that it ran with. Of a model that params.yaml no
+            longer has, a stage is left there.
+
+    """
+    changed = set()
+    for stage in stages.values():
+        for group, values in stage.get("params", {}).get(str(PARAMS), {}).items():
+            now = {key: value for key, value in params.items() if key == group or key.startswith(f"{group}.")}
+            then = flat({group: values})
+            if now:
+                changed |= {key for key in now | then if now.get(key) != then.get(key)}
+    return sorted(changed)
+
+
+def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return {"a": {"b": 1}} as {"a.b": 1}."""
+    pairs: dict[str, Any] = {}
+    for key, value in nested.items():
+        pairs |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+    return pairs
