@@ -36,6 +36,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "predictions": ("model", "replicate", "y_true", "y_predicted"),
 }  # fmt: skip
 NAMES = ("model", "pair")  # the columns that hold no numbers
+COUNTS = ("epoch", "replicate")  # whole numbers
 
 # The grammar of metrics.json.
 SIZES = ("parameters", "multiply_adds")  # of a model, and so no pair has them
@@ -204,7 +205,7 @@ def read_table(name: str) -> pd.DataFrame:
 
 
 def parse_table(name: str, text: str) -> pd.DataFrame:
-    """Return the text of a table of TABLES: models and pairs as text, all else as float64.
+    """Return the text of a table of TABLES: models and pairs as text, epochs and replicates as int, else float64.
 
     Raises:
         ValueError: it is no CSV, or has other columns.
@@ -212,8 +213,8 @@ def parse_table(name: str, text: str) -> pd.DataFrame:
     """
     columns = TABLES[name]
     # As said, not as guessed: a model may be named nan, null, true or inf.
-    types = {column: str if column in NAMES else float for column in columns}
-    missing = {column: ["", "nan"] for column in columns if column not in NAMES}
+    types = {column: str if column in NAMES else int if column in COUNTS else float for column in columns}
+    missing = {column: ["", "nan"] for column in columns if types[column] is float}
     table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
     if tuple(table.columns) != columns:
         raise ValueError(f"found the columns {', '.join(table.columns)}; allowed: {', '.join(columns)}")

@@ -3,9 +3,6 @@
 It takes an hour or two on two cores. What DVC has in its cache is not run again, so that an interrupted study goes on.
 """
 
-import subprocess
-import sys
-
 from matplotlib import style
 
 from stages.errors import InputError, run
@@ -14,7 +11,7 @@ from stages.params import Params, load_params, split_pair
 from stages.plot import figures
 from stages.results import write_csv
 from tools.study import answer, settings
-from tools.study.experiments import Experiment, Study, read_experiment
+from tools.study.experiments import Study, run_experiment
 
 
 def main() -> None:
@@ -25,16 +22,13 @@ def main() -> None:
             raise InputError(
                 f"params.yaml: evaluate.compare: found {pair}; allowed for the study: models that are there"
             )
-    sweep = {
-        lr: experiment(settings.sweep_name(lr), settings.sweep(lr, params.models)) for lr in settings.LRS
-    }
+    sweep = {lr: run_experiment(*settings.sweep(lr, params.models)) for lr in settings.LRS}
     best = answer.best_steps(sweep, list(params.models))
-    fresh = experiment("study-best", settings.fresh(best))
+    fresh = run_experiment(*settings.fresh(best))
+    seeds = settings.DATA_SEEDS
     elsewhere = {
-        "the default settings": [experiment(*settings.data(seed)) for seed in settings.DATA_SEEDS],
-        "each model's best step size": [
-            experiment(*settings.best_data(seed, best)) for seed in settings.DATA_SEEDS
-        ],
+        "the default settings": [run_experiment(*settings.data(seed)) for seed in seeds],
+        "each model's best step size": [run_experiment(*settings.best_data(seed, best)) for seed in seeds],
     }
     write(Study(sweep, best, fresh, elsewhere), params)
 
@@ -49,23 +43,6 @@ def write(study: Study, params: Params) -> None:
         figure.savefig(partial, format="png", metadata={"Software": None})
     write_text(settings.FOLDER / "README.md", answer.report(study, params))
     print(answer.sentences(study, params))
-
-
-def experiment(name: str, changes: list[str]) -> Experiment:
-    """Run the pipeline with `changes` as the DVC experiment `name`, apart from the workspace, and return its reports.
-
-    Raises:
-        InputError: DVC could not run it.
-
-    """
-    # The name may be that of an earlier study.
-    subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
-    flags = [flag for change in changes for flag in ("--set-param", change)]
-    command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]
-    print("$", *command, file=sys.stderr)
-    if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
-        raise InputError(f"{' '.join(command)}: failed, see above")
-    return read_experiment(name)
 
 
 if __name__ == "__main__":

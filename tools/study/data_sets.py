@@ -6,6 +6,8 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
+from stages.results import Estimate
+
 
 def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float, float]]:
     """Return, for each model, the shares of the variance of log test MSE due to data set and to initial weights.
@@ -23,11 +25,11 @@ def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float,
     return shares
 
 
-def mean_interval(values: Sequence[float]) -> tuple[float, float, float]:
+def mean_interval(values: Sequence[float]) -> Estimate:
     """Return the mean over data sets of two values or more, and its 95 % interval by Student's t, within 0 and 1."""
     mean, n = float(np.mean(values)), len(values)
     half = float(special.stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
-    return mean, max(mean - half, 0.0), min(mean + half, 1.0)
+    return Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 
 def variance_shares(values: np.ndarray) -> tuple[float, float]:

@@ -1,25 +1,28 @@
-"""What an experiment left in reports/, read through DVC's Python API."""
+"""The study's experiments: what DVC ran, and what they left in reports/."""
 
-import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
-from stages.results import METRICS, REPORTS
+from stages.errors import InputError
+from stages.results import Estimate, Results
+from tools.revisions import Files
 
 
 class Experiment(NamedTuple):
     """reports/metrics.json, outcomes.csv, and the rows of comparisons.csv at the same epochs."""
 
-    metrics: dict[str, Any]
+    results: Results
     outcomes: pd.DataFrame
     comparisons: pd.DataFrame
 
-    def last(self, pair: str) -> Mapping[str, Any]:
-        """Return the comparison of a pair after the last epoch: p, p_low, p_high."""
+    def last(self, pair: str) -> Estimate:
+        """Return how often the first of a pair beats the second after the last epoch, at 95 % by itself."""
         rows = self.comparisons[self.comparisons["pair"] == pair]
-        return dict(rows.loc[rows["epoch"].idxmax()])
+        return Estimate(*rows.loc[rows["epoch"].idxmax(), ["p", "p_low", "p_high"]])
 
 
 class Study(NamedTuple):
@@ -38,19 +41,25 @@ class Study(NamedTuple):
         return sweep | {"each model's best": self.fresh}
 
 
+def run_experiment(name: str, changes: Sequence[str]) -> Experiment:
+    """Run the pipeline with `changes` as the DVC experiment `name`, apart from the workspace, and return its reports.
+
+    Raises:
+        InputError: DVC could not run it.
+
+    """
+    # The name may be that of an earlier study.
+    subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
+    flags = [flag for change in changes for flag in ("--set-param", change)]
+    command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]
+    print("$", *command, file=sys.stderr)
+    if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
+        raise InputError(f"{' '.join(command)}: failed, see above")
+    return read_experiment(name)
+
+
 def read_experiment(name: str) -> Experiment:
     """Return the reports of the DVC experiment `name`."""
-    from dvc.api import DVCFileSystem
-
-    files = DVCFileSystem(rev=name)
-
-    def table(name: str) -> pd.DataFrame:
-        with files.open((REPORTS / name).as_posix()) as file:
-            return pd.read_csv(file)
-
-    outcomes, comparisons = table("outcomes.csv"), table("comparisons.csv")
-    return Experiment(
-        json.loads(files.read_text(METRICS.as_posix())),
-        outcomes,
-        comparisons[comparisons["epoch"].isin(outcomes["epoch"])],
-    )
+    files = Files(name)
+    outcomes, comparisons = files.table("outcomes"), files.table("comparisons")
+    return Experiment(files.results(), outcomes, comparisons[comparisons["epoch"].isin(outcomes["epoch"])])

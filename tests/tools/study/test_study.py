@@ -1,6 +1,7 @@
 """The study chooses on one set of seeds, reports on another, and says what the numbers say."""
 
-import json
+import contextlib
+import math
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.params import Params
-from tests.conftest import Run
-from tests.plot.test_report import DATA, EVALUATE, MODELS, TRAIN
+from stages import results
+from stages.params import Params, load_params
+from stages.results import Estimate, Verdict
+from tests.conftest import TOP, Run
+from tests.tools.conftest import model, pair
+from tests.tools.conftest import results as made_up
 from tools.study import __main__ as study
 from tools.study import answer, settings
 from tools.study.data_sets import mean_interval, shares_of_spread, variance_shares
@@ -18,29 +22,31 @@ from tools.study.experiments import Experiment, Study, read_experiment
 
 PAIRS = ["stacked vs single", "stacked vs wide"]
 BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}
-PARAMS = Params.model_validate(
-    {
-        "data": DATA,
-        "models": MODELS | {"wide": MODELS["single"]},
-        "train": TRAIN,
-        "evaluate": EVALUATE | {"compare": PAIRS},
-    }
-)
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    with contextlib.chdir(TOP):
+        return load_params()
 
 
 def experiment(
-    iqm: dict[str, float | None], p: float = 0.6, verdict: str = "inconclusive", solved: float = 0.5
+    single: float,
+    stacked: float,
+    wide: float,
+    p: float = 0.6,
+    verdict: Verdict = "inconclusive",
+    **other: Any,
 ) -> Experiment:
-    metrics: dict[str, Any] = {
-        name: {
-            "test": {"median": 0.002, "iqm": value, "iqm_low": 0.001, "iqm_high": None},
-            "solved": solved, "solved_low": 0.4, "solved_high": 0.6, "diverged": 0.0, "epoch_100": {"solved": 0.0},
-        }
+    """Return an experiment with these IQMs, half of the replicates solved, and in both pairs the same outcome."""
+    iqm = {"single": single, "stacked": stacked, "wide": wide}
+    solved, detectable = other.get("solved", 0.5), other.get("detectable", 0.61)
+    groups = {
+        name: model(Estimate(value, 0.001, math.inf), Estimate(solved, 0.4, 0.6))
         for name, value in iqm.items()
-    }  # fmt: skip
-    test = {"p": p, "p_low": 0.5, "p_high": 0.7, "level": 0.95, "verdict": verdict, "detectable": 0.61}
-    early = {"test": test | {"p": p / 2, "verdict": "worse"}}
-    metrics |= {pair.replace(" vs ", "_vs_"): {"test": test, "epoch_100": early} for pair in PAIRS}
+    }
+    early = pair(Estimate(p / 2, 0.5, 0.7), "worse").last.test
+    compared = pair(Estimate(p, 0.5, 0.7), verdict, early, detectable if verdict == "inconclusive" else None)
     comparisons = pd.DataFrame(
         [(pair, epoch, p * epoch / 1000, 0.5, 0.7) for pair in PAIRS for epoch in (100, 1000)],
         columns=["pair", "epoch", "p", "p_low", "p_high"],
@@ -49,30 +55,28 @@ def experiment(
         [(name, r, epoch, 0.0, 10.0 ** -(r + p)) for name in iqm for r in range(3) for epoch in (100, 1000)],
         columns=["model", "replicate", "epoch", "train_mse", "test_mse"],
     )
-    return Experiment(metrics, outcomes, comparisons)
+    both = made_up(**groups, stacked_vs_single=compared, stacked_vs_wide=compared)
+    return Experiment(both, outcomes, comparisons)
 
 
 SWEEP = {
-    0.001: experiment({"single": 3e-3, "stacked": 1e-5, "wide": 1e-5}),
-    0.003: experiment({"single": 2e-5, "stacked": 2e-5, "wide": 1e-5}),
-    0.01: experiment({"single": None, "stacked": None, "wide": None}),
+    0.001: experiment(3e-3, 1e-5, 1e-5),
+    0.003: experiment(2e-5, 2e-5, 1e-5),
+    0.01: experiment(math.inf, math.inf, math.inf),
 }
 
 
 def test_each_models_best_step_has_the_lowest_mean_and_the_first_of_equals() -> None:
     assert answer.best_steps(SWEEP, list(BEST)) == BEST
-    assert settings.fresh(BEST)[1:] == [
-        "train.seed=2", "models.single.lr=0.003", "models.stacked.lr=0.001", "models.wide.lr=0.001",
-    ]  # fmt: skip
 
 
 def test_selection_and_report_use_other_seeds_than_each_other_and_than_the_default() -> None:
     assert len({0, settings.SELECTION_SEED, settings.FRESH_SEED}) == 3
 
 
-def test_the_answer_is_three_sentences_from_the_numbers() -> None:
-    fresh = experiment({"single": 1e-5, "stacked": 1e-5, "wide": 1e-5}, p=0.8, verdict="better", solved=0.9)
-    assert answer.sentences(Study(SWEEP, BEST, fresh, {}), PARAMS) == (
+def test_the_answer_is_three_sentences_from_the_numbers(params: Params) -> None:
+    fresh = experiment(1e-5, 1e-5, 1e-5, p=0.8, verdict="better", solved=0.9)
+    assert answer.sentences(Study(SWEEP, BEST, fresh, {}), params) == (
         "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
         "inconclusive, where 39 % or less, or 61 % or more would have shown. With each model's best step size (0.003 "
@@ -83,11 +87,27 @@ def test_the_answer_is_three_sentences_from_the_numbers() -> None:
     )
 
 
-def test_page_figure_and_tables_show_every_run() -> None:
-    fresh = experiment({"single": 1e-5, "stacked": 2e-5, "wide": 3e-5}, p=0.8)
-    elsewhere = {"the default settings": [experiment(dict.fromkeys(BEST, 1e-5), p=p) for p in (0.5, 0.7)]}
+def test_too_few_replicates_and_other_settings_change_the_answer(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "ORIGINAL_LR", 0.02)
+    few = experiment(1e-5, 1e-5, 1e-5, detectable=None)
+    late = {name: one._replace(earlier={200: one.last}) for name, one in few.results.models.items()}
+    original = few._replace(results=few.results._replace(models=late))
+    text = answer.sentences(Study({0.02: original}, BEST, few, {}), params)
+    assert text.startswith(
+        "With the original's step size of 0.02, after 200 epochs 50 % of stacked and 50 % of single replicates have "
+        "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
+        "inconclusive, with too few replicates to show anything."
+    )
+
+
+def test_page_figure_and_tables_show_every_run(params: Params) -> None:
+    fresh = experiment(1e-5, 2e-5, 3e-5, p=0.8)
+    elsewhere = {"the default settings": [experiment(1e-5, 1e-5, 1e-5, p=p) for p in (0.5, 0.7)]}
     ran = Study(SWEEP, BEST, fresh, elsewhere)
-    page = answer.report(ran, PARAMS)
+    page = answer.report(ran, params)
+    assert "\n![How often stacked beats single, and how often wide, at each step size](answer.png)\n" in page
     assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
     assert "| each model's best | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
     cells = "40 % (50 to 70 %), worse | 80 % (50 to 70 %), inconclusive"
@@ -107,6 +127,7 @@ def test_page_figure_and_tables_show_every_run() -> None:
     drawn = [np.asarray(line.get_xdata()).tolist() for line in panels[0].get_lines()]
     assert drawn[:-1] == [[0.5, 0.7], [0.6]] * 3 + [[0.5, 0.7], [0.8]]
     assert len(list(answer.sweep_rows(ran))) == 4 * 3
+    assert list(answer.sweep_rows(ran))[-1][3:] == (0.002, 3e-5, 0.001, math.inf, 0.5, 0.4, 0.6, 0.0)
     assert list(answer.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
 
 
@@ -116,22 +137,18 @@ def test_the_mean_over_data_sets_has_students_interval() -> None:
     assert mean_interval([0.1, 0.9]) == (0.5, 0.0, 1.0)
 
 
-def test_the_study_runs_what_it_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_study_runs_what_it_says(params: Params, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     asked: dict[str, list[str]] = {}
 
     def run(name: str, changes: list[str]) -> Experiment:
         asked[name] = changes
         lr = float(name.removeprefix("study-lr-")) if name.startswith("study-lr") else 0.0
-        iqm: dict[str, float | None] = {
-            "single": abs(lr - 0.003),
-            "stacked": abs(lr - 0.001),
-            "wide": abs(lr - 0.001),
-        }
-        return experiment(iqm, p=0.9 if name == "study-best" else 0.4 if lr == 0.01 else 0.6)
+        p = 0.9 if name == "study-best" else 0.4 if lr == 0.01 else 0.6
+        return experiment(abs(lr - 0.003), abs(lr - 0.001), abs(lr - 0.001), p)
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(study, "load_params", lambda: PARAMS)
-    monkeypatch.setattr(study, "experiment", run)
+    monkeypatch.setattr(study, "load_params", lambda: params)
+    monkeypatch.setattr(study, "run_experiment", run)
     study.main()
     selection = ["train.replicates=100", "train.seed=1"]
     common = [f"models.{name}.lr=null" for name in BEST]
@@ -178,8 +195,8 @@ def test_an_experiments_reports_are_read_from_dvc(
     assert done.returncode == 0, done.stderr
     monkeypatch.chdir(project)
     found = read_experiment("an-idea")
-    assert found.metrics == json.loads((project / "reports/metrics.json").read_text()) | found.metrics
+    assert found.results == results.read()
     assert found.comparisons["pair"].unique().tolist() == PAIRS
     assert found.comparisons["epoch"].unique().tolist() == [4]
-    assert found.last(PAIRS[1])["p"] == pytest.approx(found.metrics["stacked_vs_wide"]["test"]["p"])
+    assert found.last(PAIRS[1]).value == pytest.approx(found.results.pairs[PAIRS[1]].last.test.p.value)
     assert len(found.outcomes) == 9
