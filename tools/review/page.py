@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
 import vl_convert
@@ -31,16 +32,13 @@ def page(revisions: Sequence[Revision]) -> str:
         specs["forest"] = charts.forest(revisions, pair)
     differ, same = compare.figures(revisions)
     return environment.get_template("page.html").render(
-        title=compare.title(revisions),
-        summary=compare.summary(revisions),
-        looks=charts.palette([revision.name for revision in revisions]),
+        compare=compare,
+        revisions=revisions,
+        headings=compare.headings(revisions),
+        looks=zip([revision.name for revision in revisions], cycle(charts.LOOKS), strict=False),
         pair=pair,
         charts=specs,
-        sections=compare.sections(revisions),
-        note=compare.legend(revisions),
-        revisions=list(zip(compare.headings(revisions), revisions, strict=True)),
-        figures=differ,
+        differ=differ,
         same=same,
-        absent=compare.ABSENT,
         vega=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE),
     )
