@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 import pandas as pd
+from dvc.api import DVCFileSystem
+from dvc.exceptions import DvcException
+from dvc.scm import RevError
 from ruamel.yaml import YAML, YAMLError
 
 from stages import results
@@ -44,17 +47,17 @@ def read_revision(name: str) -> Revision:
 
     """
     files = Files(name)
-    plots = files.parse(PIPELINE, _mapping).get("plots") or []
+    plots = files.read(PIPELINE, _mapping).get("plots") or []
     figures = [Path(plot) for plot in plots if isinstance(plot, str) and Path(plot).is_relative_to(FIGURES)]
-    params = flat(files.parse(PARAMS, _mapping))
-    lock = files.parse(LOCK, _mapping) if files.has(LOCK) else {}
+    params = flat(files.read(PARAMS, _mapping))
+    lock = files.read(LOCK, _mapping) if files.has(LOCK) else {}
     return Revision(
         name=name[:7] if re.fullmatch(r"[0-9a-f]{40}", name) else name,
         commit=files.commit(),
         params=params,
         results=files.results(),
         losses=files.table("losses"),
-        figures={path: files.read(path) for path in figures if files.has(path)},
+        figures={path: files.read(path, bytes) for path in figures if files.has(path)},
         not_run=not_run(params, lock.get("stages", {})),
     )
 
@@ -69,11 +72,6 @@ class Files:
             InputError: there is none of this name, or it holds no pipeline.
 
         """
-        # DVC takes a second to import: only who reads pays for it, not who asks for --help.
-        from dvc.api import DVCFileSystem
-        from dvc.exceptions import DvcException
-        from dvc.scm import RevError
-
         self.name = name
         try:
             # Of a file's or a folder's hash DVC would make a commit.
@@ -102,48 +100,41 @@ class Files:
         files, place = self._place(path)
         return files.exists(place)
 
-    def read(self, path: Path) -> bytes:
-        """Return what is in a file.
-
-        Raises:
-            InputError: it is not there or not in the cache.
-
-        """
-        from dvc.exceptions import DvcException
-
-        files, place = self._place(path)
-        try:
-            with files.open(place, "rb") as file:
-                return file.read()
-        except FileNotFoundError:
-            if self.has(path):
-                problem = f"{path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
-            else:
-                problem = f"has no {path}; {self._remedy(path)}"
-        except (OSError, DvcException) as error:
-            problem = f"{path} is damaged ({one_line(error)}); {self._remedy(path)}"
-        raise InputError(f"{self.name}: {problem}")
-
-    def parse(self, path: Path, parse: Callable[[str], T]) -> T:
-        """Return what `parse` makes of a file's text.
+    def read(self, path: Path, parse: Callable[[bytes], T]) -> T:
+        """Return what `parse` makes of a file.
 
         Raises:
             InputError: the file is not there or not in the cache, or `parse` raises ValueError.
 
         """
+        files, place = self._place(path)
         try:
-            return parse(self.read(path).decode("utf-8"))
-        except (ValueError, YAMLError) as error:
-            problem = f"{path} is damaged ({one_line(error)}); {self._remedy(path)}"
-        raise InputError(f"{self.name}: {problem}")
+            with files.open(place, "rb") as file:
+                return parse(file.read())
+        except FileNotFoundError:
+            if self.has(path):
+                raise InputError(
+                    f"{self.name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
+                ) from None
+            problem = f"has no {path}"
+        except (OSError, ValueError, YAMLError, DvcException) as error:
+            problem = f"{path} is damaged ({one_line(error)})"
+        if path in (PIPELINE, PARAMS):
+            remedy = "mend it" if self.name == WORKSPACE else "name another revision"
+        else:
+            rerun = "run the pipeline there and commit its reports"
+            remedy = "`dvc repro` makes it" if self.name == WORKSPACE else rerun
+        raise InputError(f"{self.name}: {problem}; {remedy}")
 
     def results(self) -> Results:
         """Return reports/metrics.json."""
-        return self.parse(METRICS, results.parse)
+        return self.read(METRICS, lambda content: results.parse(content.decode()))
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of reports/."""
-        return self.parse(results.table_path(name), lambda text: results.parse_table(name, text))
+        return self.read(
+            results.table_path(name), lambda content: results.parse_table(name, content.decode())
+        )
 
     def _place(self, path: Path) -> tuple[Any, str]:
         """Return a file system and where a file lies in it."""
@@ -151,21 +142,12 @@ class Files:
             return self._repo.fs, self._repo.fs.join(self._repo.root_dir, str(path))
         return self._files, path.as_posix()
 
-    def _remedy(self, path: Path) -> str:
-        if path in (PIPELINE, PARAMS):
-            return "mend it" if self.name == WORKSPACE else "name another revision"
-        return (
-            "`dvc repro` makes it"
-            if self.name == WORKSPACE
-            else "run the pipeline there and commit its reports"
-        )
 
-
-def _mapping(text: str) -> dict[str, Any]:
-    content = YAML(typ="safe").load(text)
-    if not isinstance(content, dict):
+def _mapping(content: bytes) -> dict[str, Any]:
+    mapping = YAML(typ="safe").load(content)
+    if not isinstance(mapping, dict):
         raise ValueError("holds no names with values")
-    return content
+    return mapping
 
 
 def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:

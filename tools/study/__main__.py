@@ -22,13 +22,22 @@ def main() -> None:
             raise InputError(
                 f"params.yaml: evaluate.compare: found {pair}; allowed for the study: models that are there"
             )
-    sweep = {lr: run_experiment(*settings.sweep(lr, params.models)) for lr in settings.LRS}
+    many = f"train.replicates={settings.REPLICATES}"
+    no_own = [f"models.{name}.lr=null" for name in params.models]
+    selection = [many, f"train.seed={settings.SELECTION_SEED}", *no_own]
+    sweep = {lr: run_experiment(f"study-lr-{lr}", [*selection, f"train.lr={lr}"]) for lr in settings.LRS}
     best = answer.best_steps(sweep, list(params.models))
-    fresh = run_experiment(*settings.fresh(best))
-    seeds = settings.DATA_SEEDS
+    own = [f"train.seed={settings.FRESH_SEED}", *(f"models.{name}.lr={lr}" for name, lr in best.items())]
+    fresh = run_experiment("study-best", [many, *own])
+    others: dict[str, tuple[str, list[str]]] = {
+        "the default settings": ("study-data", []),
+        "each model's best step size": ("study-best-data", own),
+    }
     elsewhere = {
-        "the default settings": [run_experiment(*settings.data(seed)) for seed in seeds],
-        "each model's best step size": [run_experiment(*settings.best_data(seed, best)) for seed in seeds],
+        title: [
+            run_experiment(f"{name}-{seed}", [*changes, f"data.seed={seed}"]) for seed in settings.DATA_SEEDS
+        ]
+        for title, (name, changes) in others.items()
     }
     write(Study(sweep, best, fresh, elsewhere), params)
 

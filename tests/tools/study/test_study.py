@@ -154,7 +154,7 @@ def test_the_study_runs_what_it_says(params: Params, monkeypatch: pytest.MonkeyP
     common = [f"models.{name}.lr=null" for name in BEST]
     own = [f"models.{name}.lr={lr}" for name, lr in BEST.items()]
     assert asked == {
-        **{f"study-lr-{lr}": [*selection, f"train.lr={lr}", *common] for lr in (0.0003, 0.001, 0.003, 0.01)},
+        **{f"study-lr-{lr}": [*selection, *common, f"train.lr={lr}"] for lr in (0.0003, 0.001, 0.003, 0.01)},
         "study-best": ["train.replicates=100", "train.seed=2", *own],
         **{f"study-data-{seed}": [f"data.seed={seed}"] for seed in range(1, 11)},
         **{f"study-best-data-{seed}": ["train.seed=2", *own, f"data.seed={seed}"] for seed in range(1, 11)},
