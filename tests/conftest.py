@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from filelock import FileLock
 
 # Tests run on every core at once; more threads each would only wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -128,13 +129,28 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_command
 
 
+def made_once(name: str, make: Callable[[Path], None], temporary: pytest.TempPathFactory) -> Path:
+    """Return a copy of the folder that `make` fills; it is called once for all of pytest's processes."""
+    own = temporary.getbasetemp()
+    shared = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / name
+    with FileLock(f"{shared}.lock"):
+        if not shared.exists():
+            folder = temporary.mktemp("made")
+            make(folder)
+            folder.rename(shared)
+    return Path(shutil.copytree(shared, temporary.mktemp(name) / "project", symlinks=True))
+
+
 @pytest.fixture(scope="session")
 def finished_project(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project whose pipeline has run and whose results are committed; copy it, do not change it."""
-    folder = make_project(tmp_path_factory.mktemp("finished"))
-    done = run("dvc repro && git add --all && git commit --quiet --message Results", folder)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        make_project(folder)
+        done = run("dvc repro && git add --all && git commit --quiet --message Results", folder)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    return made_once("finished", make, tmp_path_factory)
 
 
 @pytest.fixture

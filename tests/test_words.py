@@ -38,6 +38,7 @@ def test_who_beats_whom() -> None:
     assert words.beats("stacked vs single", measure) == (
         "stacked beats single in 42 % of pairs (99.3 % interval 34 to 49.9 %): worse"
     )
+    assert words.outcome(measure) == "42 % (34 to 49.9 %), worse"
     assert words.detectable(0.7506) == "25 % or less, or 75 % or more"
 
 

@@ -23,7 +23,7 @@ from stages.results import (
     Split,
     Verdict,
 )
-from tests.conftest import Run
+from tests.conftest import Run, made_once
 from tools.review.__main__ import main
 from tools.revisions import Revision
 
@@ -144,25 +144,22 @@ def compared(finished_project: Path, run: Run, tmp_path_factory: pytest.TempPath
     `bare` has no pipeline, `unrun` no reports, `broken` damaged metrics, and the losses of `uncached` are
     neither in git nor in the cache.
     """
-    folder = Path(shutil.copytree(finished_project, tmp_path_factory.mktemp("compared") / "p", symlinks=True))
-    idea = "dvc exp run --temp --name idea -S evaluate.solved_r2=0.8 -S models.stacked.num_layers=3"
-    assert run(f"git branch --move --force main && {idea}", folder).returncode == 0
-    for script in (
-        "git checkout --quiet --orphan bare && git rm --quiet -rf . && git commit --quiet --allow-empty -m Bare",
-        "git checkout --quiet -b unrun main && git rm --quiet -r reports && git commit --quiet -m Unrun",
-        "git checkout --quiet -b broken main && echo { > reports/metrics.json && git commit --quiet -am Broken",
-    ):
-        done = run(script, folder)
-        assert done.returncode == 0, done.stderr
-    assert run("git checkout --quiet -b uncached main", folder).returncode == 0
-    pipeline = (folder / "dvc.yaml").read_text()
-    (folder / "dvc.yaml").write_text(
-        re.sub(r"(- reports/losses\.csv):\n +cache: false", r"\1", pipeline, count=1)
-    )
-    done = run(
-        "git rm --quiet --cached reports/losses.csv && git commit --quiet -am Uncached "
-        "&& rm reports/losses.csv && git checkout --quiet main",
-        folder,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
+
+    def make(folder: Path) -> None:
+        shutil.copytree(finished_project, folder, symlinks=True, dirs_exist_ok=True)
+        pipeline = (folder / "dvc.yaml").read_text()
+        cached = re.sub(r"(- reports/losses\.csv):\n +cache: false", r"\1", pipeline, count=1)
+        (folder / "cached.yaml").write_text(cached)
+        for script in (
+            "git branch --move --force main && mv cached.yaml .git",
+            "dvc exp run --temp --name idea -S evaluate.solved_r2=0.8 -S models.stacked.num_layers=3",
+            "git checkout -q --orphan bare && git rm -q -rf . && git commit -q --allow-empty -m Bare",
+            "git checkout -q -b unrun main && git rm -q -r reports && git commit -q -m Unrun",
+            "git checkout -q -b broken main && echo { > reports/metrics.json && git commit -q -am Broken",
+            "git checkout -q -b uncached main && mv .git/cached.yaml dvc.yaml && git rm -q --cached reports/losses.csv "
+            "&& git commit -q -am Uncached && rm reports/losses.csv && git checkout -q main",
+        ):
+            done = run(script, folder)
+            assert done.returncode == 0, done.stderr
+
+    return made_once("compared", make, tmp_path_factory)

@@ -1,7 +1,6 @@
 """Both pages in a real browser: the review's with the network off, DVC's own with its scripts from here."""
 
 import contextlib
-import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -9,11 +8,12 @@ from pathlib import Path
 
 import pytest
 import vl_convert
-from dvc.api import DVCFileSystem
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from stages.results import Estimate
 from tests.conftest import Run
-from tools.review.page import VEGA
+from tools.review.page import VEGA, VEGA_LITE
+from tools.revisions import Files
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
@@ -42,12 +42,11 @@ def review_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFacto
 
 
 @pytest.fixture(scope="module")
-def intervals(compared: Path) -> list[tuple[float, float]]:
-    """Return the intervals of the primary question in `main` and in `idea`."""
+def intervals(compared: Path) -> list[Estimate]:
+    """Return the answers to the primary question in `main` and in `idea`."""
     with contextlib.chdir(compared):
-        both = [DVCFileSystem(rev=name).read_text("reports/metrics.json") for name in ("main", "idea")]
-    tests = [json.loads(metrics)["stacked_vs_single"]["test"] for metrics in both]
-    return [(test["p_low"], test["p_high"]) for test in tests]
+        both = [Files(name).results() for name in ("main", "idea")]
+    return [results.pairs["stacked vs single"].last.test.p for results in both]
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +91,7 @@ def fits(page: Page) -> bool:
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)
 def test_the_review_draws_its_charts_without_network(
-    page: Page, review_page: Path, intervals: list[tuple[float, float]]
+    page: Page, review_page: Path, intervals: list[Estimate]
 ) -> None:
     requests: list[str] = []
     page.on("request", lambda request: requests.append(request.url.partition(":")[0]))
@@ -118,9 +117,9 @@ def test_the_review_draws_its_charts_without_network(
     rules = page.locator("#forest line[aria-roledescription='rule mark']")
     assert axis
     assert rules.count() == 2
-    for index, (low, high) in enumerate(intervals):
+    for index, (_, low, high) in enumerate(intervals):
         box = rules.nth(index).bounding_box()
-        assert box
+        assert box and low is not None and high is not None
         assert box["x"] == pytest.approx(axis["x"] + low * axis["width"], abs=4)
         assert box["width"] == pytest.approx((high - low) * axis["width"], abs=6)
     middle = page.locator("#forest line[stroke-dasharray='4,3']").bounding_box()
@@ -151,16 +150,15 @@ def test_a_click_in_the_legend_leaves_one_revision_in_focus(page: Page, review_p
     page.goto(review_page.as_uri())
     lines = page.locator("#losses-single path[aria-roledescription='line mark']")
     lines.first.wait_for()
-    opacities = "lines => lines.map(line => line.getAttribute('opacity'))"
-    for expected in (["0.1", "1"], ["1", "1"]):
+    for opacity in ("0.1", "1"):
         page.locator(".legend button", has_text="idea").click()
-        page.wait_for_timeout(200)
-        assert lines.evaluate_all(opacities) == expected
+        expect(lines.nth(0)).to_have_attribute("opacity", opacity)
+        expect(lines.nth(1)).to_have_attribute("opacity", "1")
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)
 def test_dvcs_own_page_draws_every_revision(page: Page, dvc_page: Path) -> None:
-    bundle = vl_convert.javascript_bundle(VEGA, vl_version="5.8")
+    bundle = vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE)
 
     def answer(route: Route) -> None:
         body = bundle if "vega-embed" in route.request.url else ""
