@@ -10,10 +10,9 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from stages.errors import InputError, run
+from stages.yaml12 import parse_yaml
 
 PATH = Path("params.yaml")
 NAME = "[a-z][a-z0-9_-]{0,99}"  # of a model
@@ -128,17 +127,13 @@ def load_params() -> Params:
 
     """
     try:
-        # As DVC reads it, so that both always see the same: YAML 1.2, in which 1e-3 is a number and yes is a word.
-        document = YAML(typ="safe").load(PATH.read_text(encoding="utf-8-sig"))
+        document = parse_yaml(PATH.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise InputError(f"{PATH}: missing; run from the top folder of the project") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{PATH}: byte {error.start} is not UTF-8 text") from None
-    except MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise InputError(f"{PATH}: not valid YAML{line}: {' '.join(str(error.problem).split())}") from None
-    except (YAMLError, ValueError) as error:  # bytes that are no text, numbers that are none
-        raise InputError(f"{PATH}: not valid YAML: {' '.join(str(error).split())}") from None
+    except ValueError as error:
+        raise InputError(f"{PATH}: {error}") from None
     if isinstance(document, dict) and isinstance(document.get("models", ()), dict | None):
         _check_model_names(document["models"])
     try:
@@ -167,32 +162,28 @@ def _check_model_names(models: Any) -> None:
 def _explain(error: ValidationError) -> str:
     """Return one mistake as `key: found ...; allowed: ...`; a misspelt key before the one it leaves out."""
     first = min(error.errors(), key=lambda mistake: mistake["type"] != "extra_forbidden")
-    location = [str(part) for part in first["loc"]]
+    key = ".".join(map(str, first["loc"]))
     # An item of a list is allowed what the list says.
-    in_list = bool(first["loc"]) and isinstance(first["loc"][-1], int)
-    key, field = ".".join(location), _field(location[:-1] if in_list else location)
+    *section, name = [part for part in first["loc"] if isinstance(part, str)] or [""]
+    fields = _fields(section)
     if first["type"] == "extra_forbidden":
-        owner = _section(location[:-1])
-        return f"{key}: unknown key; allowed: {', '.join(owner.model_fields)}"
-    allowed = field.description if field and field.description else "a section of keys"
+        return f"{key}: unknown key; allowed: {', '.join(fields)}"
+    allowed = (name in fields and fields[name].description) or "a section of keys"
     if first["type"] == "missing":
         return f"{key}: missing; allowed: {allowed}"
     found = "nothing" if first["input"] is None else repr(first["input"])
     return f"{key or 'the file'}: found {found}; allowed: {allowed}"
 
 
-def _section(location: list[str]) -> type[BaseModel]:
-    """Return the class that holds the keys at `location`, such as ["models", "single"]."""
-    if location[:1] == ["models"]:
-        return ModelParams
-    return Params if not location else Params.model_fields[location[0]].annotation  # type: ignore[return-value]
-
-
-def _field(location: list[str]) -> FieldInfo | None:
-    """Return the description of the key at `location`, None where it names a whole model or nothing."""
-    if not location or (location[0] == "models" and len(location) == 2):
-        return None
-    return _section(location[:-1]).model_fields.get(location[-1])
+def _fields(section: list[str]) -> dict[str, FieldInfo]:
+    """Return the keys that a section such as ["train"] or ["models", "single"] has; none of ["models"]."""
+    match section:
+        case []:
+            return Params.model_fields
+        case ["models", _]:
+            return ModelParams.model_fields
+        case _:
+            return getattr(Params.model_fields[section[0]].annotation, "model_fields", {})
 
 
 if __name__ == "__main__":

@@ -9,11 +9,11 @@ import pandas as pd
 from dvc.api import DVCFileSystem
 from dvc.exceptions import DvcException
 from dvc.scm import RevError
-from ruamel.yaml import YAML, YAMLError
 
 from stages import results
 from stages.errors import InputError, one_line
 from stages.results import FIGURES, METRICS, REPORTS, Results
+from stages.yaml12 import parse_yaml
 from tools.git import git, git_or_nothing
 
 T = TypeVar("T")
@@ -117,7 +117,7 @@ class Files:
                     f"{self.name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
                 ) from None
             problem = f"has no {path}"
-        except (OSError, ValueError, YAMLError, DvcException) as error:
+        except (OSError, ValueError, DvcException) as error:
             problem = f"{path} is damaged ({one_line(error)})"
         if path in (PIPELINE, PARAMS):
             remedy = "mend it" if self.name == WORKSPACE else "name another revision"
@@ -144,7 +144,7 @@ class Files:
 
 
 def _mapping(content: bytes) -> dict[str, Any]:
-    mapping = YAML(typ="safe").load(content)
+    mapping = parse_yaml(content.decode())
     if not isinstance(mapping, dict):
         raise ValueError("holds no names with values")
     return mapping

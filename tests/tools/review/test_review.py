@@ -146,7 +146,7 @@ def test_wrong_params_are_no_traceback(project: Path, review: Review) -> None:
             "model,epoch\n",
             "found the columns model, epoch; allowed: model, epoch, median, q25, q75",
         ),
-        ("dvc.yaml", "stages: [", "while parsing"),
+        ("dvc.yaml", "stages: [", "not valid YAML, line 1"),
         ("dvc.lock", "- 1\n", "holds no names with values"),
         ("params.yaml", "", "holds no names with values"),
     ],
