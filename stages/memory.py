@@ -1,8 +1,9 @@
 """Refusing work that cannot fit, before it starts."""
 
 import contextlib
-import os
 from pathlib import Path
+
+import psutil
 
 from stages.errors import InputError
 
@@ -19,7 +20,7 @@ def check_memory(keys: str, bytes_needed: int) -> None:
 
 def memory_limit(container: Path = Path("/sys/fs/cgroup/memory.max")) -> int:
     """Return the bytes of this machine's memory, or a container's limit where that is less."""
-    limits = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    machine = psutil.virtual_memory().total
     with contextlib.suppress(OSError, ValueError):  # no Linux, or "max"
-        limits.append(int(container.read_text()))
-    return min(limits)
+        return min(machine, int(container.read_text()))
+    return machine

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from stages import memory
 from stages.errors import InputError
 from stages.params import ModelParams, TrainParams
 from stages.train import engines, kernel, reference
@@ -62,19 +61,6 @@ def test_what_cannot_fit_is_refused_with_the_bytes_needed(
         engines.check_training_fits("m", huge, train, samples=2000, steps=20, inputs=1)
     with pytest.raises(InputError, match="bytes of memory"):
         engines.check_training_fits("m", MODEL, train, samples=10**10, steps=20, inputs=1)
-
-
-def test_memory_limit_is_the_machines() -> None:
-    memory.check_memory("data", 1)
-    with pytest.raises(InputError, match="found sizes that need 1,000,000,000,000,000 bytes"):
-        memory.check_memory("data", 10**15)
-
-
-def test_memory_limit_is_a_containers_where_that_is_less(tmp_path: Path) -> None:
-    machine, container = memory.memory_limit(tmp_path / "none"), tmp_path / "memory.max"
-    for text, expected in (("1000\n", 1000), ("max\n", machine), (f"{10**18}\n", machine)):
-        container.write_text(text)
-        assert memory.memory_limit(container) == expected
 
 
 def test_memory_needed_covers_what_training_takes() -> None:
