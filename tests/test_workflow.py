@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ruamel.yaml import YAML
 
+from stages.yaml12 import parse_yaml
 from tests.conftest import TOP, Run
 from tools.prove import words
 from tools.review.markdown import MARKER
@@ -29,7 +29,7 @@ if "--jq" in sys.argv:
 
 @pytest.fixture(scope="module")
 def workflow() -> dict[str, Any]:
-    return YAML(typ="safe").load(WORKFLOW.read_text())
+    return parse_yaml(WORKFLOW.read_text())
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ def test_it_asks_for_no_more_than_it_needs(workflow: dict[str, Any]) -> None:
 
 def test_texts_of_the_request_enter_scripts_through_variables_alone(workflow: dict[str, Any]) -> None:
     scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     assert not any("${{" in script for script in scripts)
 
 
@@ -142,6 +142,12 @@ def test_it_looks_at_the_requests_own_commit_with_its_history_and_pips_cache(
     assert (checkout["ref"], checkout["fetch-depth"]) == ("${{ github.event.pull_request.head.sha }}", 0)
     assert python["cache"] == "pip"
     assert all((TOP / path).is_file() for path in python["cache-dependency-path"].split())
+
+
+def test_it_runs_what_a_change_must_pass(workflow: dict[str, Any]) -> None:
+    checks = re.findall(r"^make \w+$", (TOP / ".ci/run").read_text(), re.MULTILINE)
+    assert checks == ["make lint", "make test"]
+    assert [step(workflow, "results", name)["run"] for name in ("Lint", "Tests")] == checks
 
 
 def test_proof_and_review_are_made_whatever_the_tests_say(workflow: dict[str, Any]) -> None:
