@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+from functools import cache
 from importlib import metadata
 
 import pytest
+from packaging.markers import default_environment
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -14,11 +16,21 @@ from tests.conftest import TOP
 PIN = re.compile(r"([a-z0-9.-]+)==([0-9][0-9a-z.]*) +# \S.*")
 DIRECT = sorted(path.relative_to(TOP).as_posix() for path in TOP.glob("[st]*/**/requirements.in"))
 LOCKS = ["requirements.txt", "tests/requirements.txt"]
-CUDA = (
-    "nvidia-",
-    "cuda-",
-    "triton",
-)  # what the default build of torch brings along, and the CPU build does not
+CUDA = ("nvidia-", "cuda-", "triton")  # what torch's default build brings along, and its CPU build does not
+HERE = {key: str(value) for key, value in default_environment().items()}
+SYSTEM = ("sys_platform", "platform_system", "os_name", "platform_machine")
+SYSTEMS = [
+    ("linux", "Linux", "posix", "aarch64"),
+    ("darwin", "Darwin", "posix", "arm64"),
+    ("win32", "Windows", "nt", "AMD64"),
+]
+ELSEWHERE = [
+    HERE
+    | dict(zip(SYSTEM, system, strict=True))
+    | {"python_version": python, "python_full_version": f"{python}.0"}
+    for system in SYSTEMS
+    for python in ("3.11", "3.14")
+]
 
 
 def pins(name: str) -> dict[str, str]:
@@ -30,13 +42,13 @@ def pins(name: str) -> dict[str, str]:
     return {match[1]: match[2] for match in matches if match}
 
 
-def lock(name: str) -> dict[str, str]:
-    """Return the versions that a lock has for this platform."""
+def lock(name: str, environment: dict[str, str] = HERE) -> dict[str, str]:
+    """Return the versions that a lock has for a Python on a platform."""
     entries = [Requirement(line.split(" #")[0]) for line in (TOP / name).read_text().splitlines()]
     return {
         canonicalize_name(entry.name): str(entry.specifier).removeprefix("==")
         for entry in entries
-        if entry.marker is None or entry.marker.evaluate()
+        if entry.marker is None or entry.marker.evaluate(environment)
     }
 
 
@@ -46,8 +58,11 @@ def locked() -> dict[str, str]:
     return lock(LOCKS[0]) | lock(LOCKS[1])
 
 
-def closure(names: set[str], locked: dict[str, str]) -> set[str]:
-    """Return `names` and all that they need, by the installed packages' own word, each checked against the lock."""
+def closure(names: set[str], locked: dict[str, str], environment: dict[str, str] = HERE) -> set[str]:
+    """Return `names` and all that they need, by the installed packages' own word, each checked against the lock.
+
+    What is not installed, since it is for another platform, is taken to need nothing.
+    """
     found: set[str] = set()
     waiting = [(canonicalize_name(name), frozenset[str]()) for name in names]
     while waiting:
@@ -55,14 +70,24 @@ def closure(names: set[str], locked: dict[str, str]) -> set[str]:
         if name in found and not extras:
             continue
         found.add(name)
-        for text in metadata.requires(name) or []:
+        for text in requirements(name):
             need = Requirement(text)
             needed = canonicalize_name(need.name)
-            applies = need.marker is None or any(need.marker.evaluate({"extra": e}) for e in extras | {""})
+            markers = [environment | {"extra": extra} for extra in extras | {""}]
+            applies = need.marker is None or any(map(need.marker.evaluate, markers))
             if applies and not needed.startswith(CUDA):
                 assert need.specifier.contains(locked[needed], prereleases=True), f"{name} needs {text}"
                 waiting.append((needed, frozenset(need.extras)))
     return found
+
+
+@cache
+def requirements(name: str) -> list[str]:
+    """Return what an installed package says that it needs."""
+    try:
+        return metadata.requires(name) or []
+    except metadata.PackageNotFoundError:
+        return []
 
 
 def test_what_is_asked_for_is_locked_as_it_is_asked_for(locked: dict[str, str]) -> None:
@@ -76,11 +101,13 @@ def test_what_is_installed_is_what_is_locked(locked: dict[str, str]) -> None:
     assert installed == locked
 
 
-def test_the_lock_is_closed_and_holds_nothing_else(locked: dict[str, str]) -> None:
+@pytest.mark.parametrize("environment", [HERE, *ELSEWHERE])
+def test_the_lock_is_closed_and_holds_nothing_else(environment: dict[str, str]) -> None:
     of_tests = pins("tests/requirements.in").keys()
     of_stages = {name for path in (*DIRECT, "requirements.in") for name in pins(path)} - of_tests
-    assert closure(of_stages, locked) == lock("requirements.txt").keys()
-    assert closure(set(of_tests), locked) == lock("tests/requirements.txt").keys()
+    locked, more = (lock(name, environment) for name in LOCKS)
+    assert closure(of_stages, locked, environment) == locked.keys()
+    assert closure(set(of_tests), more, environment) == more.keys()
 
 
 def test_a_lock_names_no_host_and_no_cuda() -> None:
