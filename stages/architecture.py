@@ -5,10 +5,12 @@ from typing import NamedTuple
 
 from stages.params import ModelParams
 
+GATES = {"rnn_tanh": 1, "rnn_relu": 1}
+
 
 class Architecture(NamedTuple):
     """`num_layers` recurrent layers of `hidden_size` units, the first fed by `input_size` numbers a step, and a linear
-    layer to one number on the last step; `cell` is PyTorch's name of the mode, "rnn_tanh" or "rnn_relu".
+    layer to one number on the last step; `cell` is PyTorch's name of the mode, one of GATES.
     """
 
     cell: str
@@ -16,26 +18,36 @@ class Architecture(NamedTuple):
     hidden_size: int
     num_layers: int
 
+    @property
+    def gates(self) -> int:
+        """How many gates a unit has: W_ih and W_hh have as many rows for each."""
+        return GATES[self.cell]
+
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """Return the shape of each parameter, by PyTorch's names and in the order of its modules."""
         shapes: dict[str, tuple[int, ...]] = {}
+        rows = self.gates * self.hidden_size
         for layer in range(self.num_layers):
-            below = self.hidden_size if layer else self.input_size
-            shapes[f"rnn.weight_ih_l{layer}"] = self.hidden_size, below
-            shapes[f"rnn.weight_hh_l{layer}"] = self.hidden_size, self.hidden_size
-            shapes[f"rnn.bias_ih_l{layer}"] = (self.hidden_size,)
-            shapes[f"rnn.bias_hh_l{layer}"] = (self.hidden_size,)
+            shapes[f"rnn.weight_ih_l{layer}"] = rows, self.hidden_size if layer else self.input_size
+            shapes[f"rnn.weight_hh_l{layer}"] = rows, self.hidden_size
+            shapes[f"rnn.bias_ih_l{layer}"] = shapes[f"rnn.bias_hh_l{layer}"] = (rows,)
         return shapes | {"linear.weight": (1, self.hidden_size), "linear.bias": (1,)}
 
     def parameters(self) -> int:
         """Return how many numbers are trained."""
-        return sum(map(math.prod, self.shapes().values()))
+        return self._count("")
 
     def multiply_adds(self, seq_length: int) -> int:
         """Return the multiplications and additions, counted in pairs, of one prediction: every weight, every step."""
-        shapes = self.shapes()
-        recurrent = sum(math.prod(shape) for name, shape in shapes.items() if name.startswith("rnn.weight"))
-        return seq_length * recurrent + math.prod(shapes["linear.weight"])
+        return seq_length * self._count("rnn.weight") + self._count("linear.weight")
+
+    def _count(self, kind: str) -> int:
+        """Return how many numbers the parameters have whose names start with `kind`; all layers but one are alike."""
+        one, two = (
+            sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(kind))
+            for shapes in (self._replace(num_layers=layers).shapes() for layers in (1, 2))
+        )
+        return one + (self.num_layers - 1) * (two - one)
 
 
 def architecture(model: ModelParams, input_size: int) -> Architecture:

@@ -6,22 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-
-class SingleLayerRNN(nn.Module):
-    """One recurrent layer, then a linear layer on its last time step."""
-
-    def __init__(
-        self, input_size: int, hidden_size: int, output_size: int, nonlinearity: str = "tanh"
-    ) -> None:
-        """Make the two layers; `nonlinearity` is "tanh" or "relu"."""
-        super().__init__()
-        self.rnn = nn.RNN(input_size, hidden_size, nonlinearity=nonlinearity, batch_first=True)
-        self.linear = nn.Linear(hidden_size, output_size)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map sequences (N, T, input_size) to predictions (N, output_size)."""
-        out, _ = self.rnn(x)
-        return self.linear(out[:, -1, :])
+from stages.architecture import Architecture
 
 
 class StackedRNN(nn.Module):
@@ -46,30 +31,28 @@ class StackedRNN(nn.Module):
         return self.linear(out[:, -1, :])
 
 
-def build(
-    *, input_size: int, hidden_size: int, output_size: int, num_layers: int, nonlinearity: str
-) -> SingleLayerRNN | StackedRNN:
-    """Return the module for one entry under `models:`, on the CPU."""
+class SingleLayerRNN(StackedRNN):
+    """One recurrent layer, then a linear layer on its last time step."""
+
+    def __init__(
+        self, input_size: int, hidden_size: int, output_size: int, nonlinearity: str = "tanh"
+    ) -> None:
+        """Make the two layers; `nonlinearity` is "tanh" or "relu"."""
+        super().__init__(input_size, hidden_size, output_size, 1, nonlinearity)
+
+
+def build(architecture: Architecture) -> StackedRNN:
+    """Return the module of an architecture, on the CPU."""
+    cell, input_size, hidden_size, num_layers = architecture
+    nonlinearity = cell.removeprefix("rnn_")
     if num_layers == 1:
-        return SingleLayerRNN(input_size, hidden_size, output_size, nonlinearity)
-    return StackedRNN(input_size, hidden_size, output_size, num_layers, nonlinearity)
+        return SingleLayerRNN(input_size, hidden_size, 1, nonlinearity)
+    return StackedRNN(input_size, hidden_size, 1, num_layers, nonlinearity)
 
 
-def load(weights: Mapping[str, np.ndarray], nonlinearity: str) -> SingleLayerRNN | StackedRNN:
-    """Return the module whose parameters are `weights`.
-
-    Args:
-        weights: one replicate's arrays by parameter name; their shapes give the sizes.
-        nonlinearity: "tanh" or "relu", which the weights do not show.
-
-    """
-    hidden_size, input_size = weights["rnn.weight_ih_l0"].shape
-    module = build(
-        input_size=input_size,
-        hidden_size=hidden_size,
-        output_size=weights["linear.bias"].size,
-        num_layers=sum(name.startswith("rnn.weight_hh_l") for name in weights),
-        nonlinearity=nonlinearity,
-    )
-    module.load_state_dict({name: torch.tensor(array) for name, array in weights.items()})
+def load(weights: Mapping[str, np.ndarray], architecture: Architecture) -> StackedRNN:
+    """Return the module whose parameters are `weights`, one replicate's arrays by name, in their own precision."""
+    module = build(architecture)
+    tensors = {name: torch.tensor(array) for name, array in weights.items()}
+    module.to(tensors["linear.bias"].dtype).load_state_dict(tensors)
     return module

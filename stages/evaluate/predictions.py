@@ -8,7 +8,7 @@ from stages.architecture import Architecture
 from stages.data import Dataset, Weights, losses_path, maker, read_weights, weights_path
 from stages.errors import InputError
 from stages.evaluate.outcomes import Outcomes
-from stages.train.engines import predictor
+from stages.train.engines import load_engine
 
 LARGEST_DIFFERENCE = 1e-5
 LOSS_TOLERANCE = 0.01  # relative; another device rounds otherwise
@@ -41,10 +41,8 @@ def checked_predictions(
 
 def predictions(weights: Weights, x: np.ndarray, architecture: Architecture, engine: str) -> np.ndarray:
     """Return what every replicate predicts for x (N, T, I): (replicates, N), float32."""
-    predict = predictor(engine)
-    return np.stack(
-        [predict(one, x, architecture.cell.removeprefix("rnn_"))[:, 0] for one in replicates(weights)]
-    )
+    predict = load_engine(engine, architecture.cell).predict
+    return np.stack([predict(one, x, architecture)[:, 0] for one in replicates(weights)])
 
 
 def replicates(weights: Weights) -> Iterator[Weights]:

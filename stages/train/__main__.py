@@ -4,59 +4,60 @@ import sys
 
 import numpy as np
 
+from stages.architecture import architecture
 from stages.data import Losses, read_dataset, write_losses, write_weights
 from stages.errors import InputError, run
+from stages.memory import check_memory
 from stages.params import Params, load_params
 from stages.streams import stream
-from stages.train.engines import check_training_fits, trainer
-from stages.train.initial import initial_weights
-from stages.train.replicate import OnProgress, TrainedReplicate, measured_epochs
-from stages.train.workers import train_all
+from stages.train.engines import load_engine
+from stages.train.training import Training, TrainState, start
+from stages.train.workers import available_threads, epochs_at_once, train_all
 
 
 def main() -> None:
     """Write data/losses/<model>.csv and data/models/<model>.safetensors."""
     params = load_params()
     name = model_name(sys.argv[1:], params)
-    model, train = params.models[name], params.train
-    dataset = read_dataset()
-    train_replicate, threads = trainer(train)
-    samples = len(dataset.x_train) + len(dataset.x_test)
-    check_training_fits(name, model, train, samples, *dataset.x_train.shape[1:])
+    train, dataset = params.train, read_dataset()
+    N, T, input_size = dataset.x_train.shape
+    network = architecture(params.models[name], input_size)
+    training = Training(train.epochs, params.lr(name), train.batch_size, train.clip_norm, train.eval_every)
+    engine = load_engine(train.engine, network.cell, train.device)
+    threads = available_threads() if engine.threads else 1
+    check_memory(
+        f"models.{name}, data and train",
+        min(threads, train.replicates) * engine.memory_needed(network, training, dataset)
+        + train.replicates * (12 * network.parameters() + 16 * train.epochs),
+    )
 
-    def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
-        weights = initial_weights(
-            stream(train.seed, "initial weights", name, replicate),
-            input_size=dataset.x_train.shape[2],
-            hidden_size=model.hidden_size,
-            num_layers=model.num_layers,
-            nonlinearity=model.nonlinearity,
-        )
-        return train_replicate(
-            weights,
-            *dataset,
-            nonlinearity=model.nonlinearity,
-            epochs=train.epochs,
-            lr=params.lr(name),
-            batch_size=train.batch_size,
-            clip_norm=train.clip_norm,
-            eval_every=train.eval_every,
-            rng=stream(train.seed, "batches", name, replicate),
-            on_progress=on_progress,
-        )
+    def start_one(replicate: int) -> TrainState:
+        streams = (stream(train.seed, purpose, name, replicate) for purpose in ("initial weights", "batches"))
+        return start(network, *streams)
 
-    trained = train_all(train_one, range(train.replicates), threads=threads, epochs=train.epochs, name=name)
+    def advance(state: TrainState, until: int) -> TrainState:
+        return engine.advance(state, dataset, network, training, until)
+
+    trained = train_all(
+        start_one,
+        advance,
+        range(train.replicates),
+        threads=threads,
+        epochs=train.epochs,
+        # A step is one forward pass, and two for the gradients by inputs and by weights.
+        at_once=epochs_at_once(train.epochs, 3 * N * network.multiply_adds(T)),
+        name=name,
+    )
     write_losses(
         name,
         Losses(
-            np.stack([replicate.train_mse for replicate in trained]),
-            np.stack([replicate.test_mse for replicate in trained]),
-            measured_epochs(train.epochs, train.eval_every),
+            np.stack([state.train_mse for state in trained]),
+            np.stack([state.test_mse for state in trained]),
+            training.measured(np.arange(train.epochs + 1)),
         ),
     )
-    parameters = trained[0].weights
     write_weights(
-        name, {key: np.stack([replicate.weights[key] for replicate in trained]) for key in parameters}
+        name, {key: np.stack([state.weights[key] for state in trained]) for key in network.shapes()}
     )
 
 

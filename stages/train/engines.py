@@ -5,96 +5,63 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from types import ModuleType
+from typing import NamedTuple
 
 import numpy as np
 
-from stages.data import Weights
-from stages.errors import InputError
-from stages.memory import check_memory
-from stages.params import ModelParams, TrainParams
-from stages.train.replicate import TrainedReplicate
-from stages.train.workers import available_threads
+from stages.architecture import Architecture
+from stages.data import Dataset, Weights
+from stages.errors import InputError, one_line
+from stages.train.training import Training, TrainState
 
 
-def trainer(train: TrainParams) -> tuple[Callable[..., TrainedReplicate], int]:
-    """Return the function that trains one replicate, and how many of them run at once.
+class Engine(NamedTuple):
+    """What trains, and what predicts as it trains."""
+
+    advance: Callable[[TrainState, Dataset, Architecture, Training, int], TrainState]  # to so many epochs
+    predict: Callable[[Weights, np.ndarray, Architecture], np.ndarray]  # (N, T, input_size) -> (N, 1)
+    memory_needed: Callable[[Architecture, Training, Dataset], int]  # bytes, for one replicate
+    threads: bool  # whether replicates may train side by side
+
+
+def load_engine(name: str, cell: str, device: str = "cpu") -> Engine:
+    """Return the engine that `train.engine` names, ready to train networks of this cell.
 
     Raises:
         InputError: this machine cannot do what `train.engine` and `train.device` ask for.
 
     """
-    if train.engine == "exact":
-        return _exact().train_replicate, available_threads()
+    # Each is imported here: torch takes 1.5 s, and works where Numba does not even import.
+    if name == "exact":
+        _check_platform(cell)
+        from stages.train.exact import trainer
+
+        return Engine(trainer.advance, trainer.predict, trainer.memory_needed, threads=True)
     from stages.train import reference
 
-    return partial(reference.train_replicate, device=reference.find_device(train.device)), 1
+    advance = partial(reference.advance, device=reference.find_device(device))
+    return Engine(advance, reference.predict, reference.memory_needed, threads=False)
 
 
-def predictor(engine: str) -> Callable[[Weights, np.ndarray, str], np.ndarray]:
-    """Return the function that predicts as `engine` trains: (weights, x, nonlinearity) -> (N, 1).
-
-    Raises:
-        InputError: this machine cannot run that engine.
-
-    """
-    if engine == "exact":
-        return _exact().predict
-    from stages.train import reference
-
-    return reference.predict
-
-
-def check_training_fits(
-    name: str, model: ModelParams, train: TrainParams, samples: int, steps: int, inputs: int
-) -> None:
-    """Raise InputError where training this model would need more memory than the machine has.
-
-    Args:
-        name: the model's.
-        model: its sizes.
-        train: how it is trained.
-        samples: in the training and the test set together.
-        steps: numbers in a sequence.
-        inputs: features of each.
-
-    """
-    units = model.num_layers * model.hidden_size
-    weights = 4 * units * (2 * model.hidden_size + 2)
-    # What autograd keeps: each unit before and after the nonlinearity, of every sample and step, and its gradient.
-    one_replicate = 16 * samples * steps * units + 4 * weights
-    at_once = 1
-    if train.engine == "exact":
-        at_once = min(available_threads(), train.replicates)
-        one_replicate = _exact().memory_needed(
-            hidden_size=model.hidden_size,
-            num_layers=model.num_layers,
-            samples=samples,
-            steps=steps,
-            inputs=inputs,
-            batch_size=train.batch_size,
-        )
-    check_memory(
-        f"models.{name}, data and train",
-        at_once * one_replicate + train.replicates * (weights + 16 * train.epochs),
-    )
-
-
-def _exact() -> ModuleType:
-    # Imported here, so that the torch engine works where Numba does not even import.
+def _check_platform(cell: str) -> None:
+    """Raise InputError on a platform that Numba cannot serve; a fault of our own stays what it is."""
     try:
-        from stages.train import kernel
+        import numba  # noqa: F401
+    except (ImportError, OSError) as error:  # missing, or one of its libraries does not load
+        raise _unsupported(one_line(error)) from error
+    if "NUMBA_CPU_NAME" in os.environ:
+        # For a CPU that it cannot serve, LLVM ends the process instead of raising anything.
+        check = f"from stages.train.exact.trainer import check_platform; check_platform({cell!r})"
+        done = subprocess.run([sys.executable, "-c", check], check=False, capture_output=True, text=True)
+        if done.returncode != 0 and "Traceback" not in done.stderr:
+            raise _unsupported(f"Numba cannot compile for {os.environ['NUMBA_CPU_NAME']}")
+    from stages.train.exact.trainer import check_platform
 
-        if "NUMBA_CPU_NAME" in os.environ:
-            # For a CPU that it cannot serve, LLVM ends the process instead of raising anything.
-            check = [sys.executable, "-c", "from stages.train.kernel import check_platform; check_platform()"]
-            if subprocess.run(check, check=False, capture_output=True).returncode != 0:
-                raise kernel.UnsupportedPlatformError(
-                    f"Numba cannot compile for {os.environ['NUMBA_CPU_NAME']}"
-                )
-        kernel.check_platform()
-    except Exception as error:
-        raise InputError(
-            f"params.yaml: train.engine: found exact, but {' '.join(str(error).split())}; allowed here: torch"
-        ) from None
-    return kernel
+    try:
+        check_platform(cell)
+    except RuntimeError as error:  # what LLVM raises
+        raise _unsupported(one_line(error)) from error
+
+
+def _unsupported(reason: str) -> InputError:
+    return InputError(f"params.yaml: train.engine: found exact, but {reason[:200]}; allowed here: torch")

@@ -1,70 +1,49 @@
 """Training by PyTorch's autograd: the oracle for the exact trainer, and the way to other devices.
 
-Its bits hold for one kind of CPU only: PyTorch picks its arithmetic by what the CPU offers.
+Its bits hold for one kind of CPU only: PyTorch picks its arithmetic by what the CPU offers. It computes in the
+weights' own precision: the oracle has weights in float64.
 """
+
+import copy
 
 import numpy as np
 import torch
 from torch import nn
 
 from stages import models
-from stages.data import Weights
+from stages.architecture import Architecture
+from stages.data import Dataset, Weights
 from stages.errors import InputError
-from stages.train.replicate import OnProgress, TrainedReplicate, ignore, measured_epochs
+from stages.train.training import Training, TrainState
 
 
-def train_replicate(
-    weights: Weights,
-    x_train: np.ndarray,
-    y_train: np.ndarray,
-    x_test: np.ndarray,
-    y_test: np.ndarray,
-    *,
-    nonlinearity: str,
-    epochs: int,
-    lr: float,
-    batch_size: int | None,
-    clip_norm: float | None,
-    eval_every: int,
-    rng: np.random.Generator,
-    on_progress: OnProgress = ignore,
+def advance(
+    state: TrainState,
+    dataset: Dataset,
+    architecture: Architecture,
+    training: Training,
+    until: int,
     device: str = "cpu",
-) -> TrainedReplicate:
-    """Train one replicate from `weights` with Adam on the mean squared error.
-
-    Args:
-        weights: where to start, float32 by parameter name.
-        x_train: sequences to train on, (N, T, input_size).
-        y_train: their targets, (N, 1).
-        x_test: sequences to measure the test MSE on.
-        y_test: their targets.
-        nonlinearity: "tanh" or "relu".
-        epochs: passes over the training data.
-        lr: Adam's step size.
-        batch_size: samples a step; None for all of them.
-        clip_norm: largest global norm of a gradient; None for no limit.
-        eval_every: epochs between two measurements of the test MSE.
-        rng: draws one permutation of the training data an epoch, where there are mini-batches.
-        on_progress: called after each epoch.
-        device: where PyTorch computes, "cpu" or "cuda".
-
-    """
-    module = models.load(weights, nonlinearity).to(device)
-    X_train, Y_train, X_test, Y_test = (
-        torch.from_numpy(array).to(device) for array in (x_train, y_train, x_test, y_test)
-    )
+) -> TrainState:
+    """Return the state after `until` epochs, at most `training.epochs`, computed on `device`, "cpu" or "cuda"."""
+    module = models.load(state.weights, architecture).to(device)
+    dtype = module.linear.bias.dtype
+    x_train, y_train, x_test, y_test = (torch.from_numpy(array).to(device, dtype) for array in dataset)
     criterion = nn.MSELoss()
-    optimizer = torch.optim.Adam(module.parameters(), lr=lr)
-    measured = measured_epochs(epochs, eval_every)
-    train_mse = np.full(epochs + 1, np.nan, np.float32)
-    test_mse = np.full(epochs + 1, np.nan, np.float32)
+    optimizer = torch.optim.Adam(module.parameters(), lr=training.lr)
+    for name, parameter in module.named_parameters():
+        optimizer.state[parameter] = {
+            "step": torch.tensor(float(state.steps)),
+            "exp_avg": torch.tensor(state.mean[name], device=device),
+            "exp_avg_sq": torch.tensor(state.square[name], device=device),
+        }
 
     def step(x: torch.Tensor, y: torch.Tensor) -> float:
         optimizer.zero_grad()
         loss = criterion(module(x), y)
         loss.backward()
-        if clip_norm is not None:
-            nn.utils.clip_grad_norm_(module.parameters(), clip_norm)
+        if training.clip_norm is not None:
+            nn.utils.clip_grad_norm_(module.parameters(), training.clip_norm)
         optimizer.step()
         return loss.item()
 
@@ -72,26 +51,48 @@ def train_replicate(
     def mse(x: torch.Tensor, y: torch.Tensor) -> float:
         return criterion(module(x), y).item()
 
-    for epoch in range(epochs):
-        if measured[epoch]:
-            test_mse[epoch] = mse(X_test, Y_test)
-        if batch_size is None:
-            train_mse[epoch] = step(X_train, Y_train)
+    rng, steps = copy.deepcopy(state.rng), state.steps
+    train_mse, test_mse = state.losses_until(until)
+    for epoch in range(state.epoch, until):
+        if training.measured(epoch):
+            test_mse[epoch] = mse(x_test, y_test)
+        if training.batch_size is None:
+            train_mse[epoch] = step(x_train, y_train)
+            steps += 1
         else:
-            train_mse[epoch] = mse(X_train, Y_train)
-            for batch in torch.from_numpy(rng.permutation(len(x_train))).split(batch_size):
-                step(X_train[batch], Y_train[batch])
-        on_progress(1, float(train_mse[epoch]))
-    train_mse[epochs] = mse(X_train, Y_train)
-    test_mse[epochs] = mse(X_test, Y_test)
-    trained = {name: array.numpy(force=True).copy() for name, array in module.state_dict().items()}
-    return TrainedReplicate(trained, train_mse, test_mse)
+            train_mse[epoch] = mse(x_train, y_train)
+            for batch in torch.from_numpy(rng.permutation(len(x_train))).split(training.batch_size):
+                step(x_train[batch], y_train[batch])
+                steps += 1
+    if until == training.epochs:
+        train_mse[until] = mse(x_train, y_train)
+        test_mse[until] = mse(x_test, y_test)
+
+    moments = {name: optimizer.state[parameter] for name, parameter in module.named_parameters()}
+    weights, mean, square = (
+        {name: tensor.numpy(force=True).copy() for name, tensor in named.items()}
+        for named in (
+            module.state_dict(),
+            {name: moment["exp_avg"] for name, moment in moments.items()},
+            {name: moment["exp_avg_sq"] for name, moment in moments.items()},
+        )
+    )
+    return TrainState(until, steps, weights, mean, square, rng, train_mse, test_mse)
 
 
 @torch.no_grad()
-def predict(weights: Weights, x: np.ndarray, nonlinearity: str) -> np.ndarray:
-    """Return the module's predictions on the CPU: (N, T, input_size) -> (N, 1), float32."""
-    return models.load(weights, nonlinearity)(torch.from_numpy(x)).numpy()
+def predict(weights: Weights, x: np.ndarray, architecture: Architecture) -> np.ndarray:
+    """Return the module's predictions on the CPU: (N, T, input_size) -> (N, 1), in the weights' precision."""
+    module = models.load(weights, architecture)
+    return module(torch.from_numpy(x).to(module.linear.bias.dtype)).numpy()
+
+
+def memory_needed(architecture: Architecture, training: Training, dataset: Dataset) -> int:
+    """Return about how many bytes training one replicate takes, beside the data set."""
+    samples, steps = len(dataset.x_train) + len(dataset.x_test), dataset.x_train.shape[1]
+    # Each unit before and after the nonlinearity, of every sample and step, and its gradient.
+    units = architecture.num_layers * architecture.gates * architecture.hidden_size
+    return 16 * (samples * steps * units + architecture.parameters())
 
 
 def find_device(device: str) -> str:

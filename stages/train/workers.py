@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tqdm import tqdm
 
 from stages.errors import InputError
-from stages.train.replicate import OnProgress, TrainedReplicate
+from stages.train.training import TrainState
 
 
 def available_threads() -> int:
@@ -26,15 +26,26 @@ def available_threads() -> int:
     return int(wanted)
 
 
+def epochs_at_once(epochs: int, multiply_adds: int) -> int:
+    """Return the epochs between two looks at progress and interrupts: a twentieth of all, between 10 ms and 1 s or so.
+
+    `multiply_adds` are an epoch's.
+    """
+    shortest, longest = (max(1, limit // multiply_adds) for limit in (300_000_000, 30_000_000_000))
+    return min(max(epochs // 20, shortest), longest)
+
+
 def train_all(
-    train_one: Callable[[int, OnProgress], TrainedReplicate],
+    start: Callable[[int], TrainState],
+    advance: Callable[[TrainState, int], TrainState],
     replicates: Iterable[int],
     *,
     threads: int,
     epochs: int,
+    at_once: int,
     name: str,
-) -> list[TrainedReplicate]:
-    """Return `train_one(replicate, on_progress)` for every replicate, in order, with a progress bar.
+) -> list[TrainState]:
+    """Return the state of every replicate after `epochs`, in order, with a progress bar.
 
     A replicate is one thread's work from start to end, so the number of threads cannot matter to the result.
     """
@@ -42,14 +53,18 @@ def train_all(
     stopped = threading.Event()
     with tqdm(total=len(replicates) * epochs, desc=name, unit="epoch", mininterval=0.5) as bar:
 
-        def on_progress(epochs_done: int, train_mse: float) -> None:
-            if stopped.is_set():
-                raise KeyboardInterrupt
-            bar.set_postfix(mse=f"{train_mse:.1e}", refresh=False)
-            bar.update(epochs_done)
+        def train(replicate: int) -> TrainState:
+            state = start(replicate)
+            while state.epoch < epochs:
+                if stopped.is_set():
+                    raise KeyboardInterrupt
+                before, state = state.epoch, advance(state, min(state.epoch + at_once, epochs))
+                bar.set_postfix(mse=f"{state.train_mse[before]:.1e}", refresh=False)
+                bar.update(state.epoch - before)
+            return state
 
         with ThreadPoolExecutor(threads) as pool:
-            futures = [pool.submit(train_one, replicate, on_progress) for replicate in replicates]
+            futures = [pool.submit(train, replicate) for replicate in replicates]
             try:
                 return [future.result() for future in futures]
             except BaseException:

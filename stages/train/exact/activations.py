@@ -3,13 +3,10 @@
 Forward beside backward; h is what forward returned, so that z need not be kept.
 """
 
-# Numba types what follows; to mypy an intrinsic has the signature that Numba wants, not the one of its calls.
-# mypy: ignore-errors
-
 import numpy as np
 
-from stages.train.compiled import compiled
-from stages.train.vector import (
+from stages.train.exact.compiled import inlined
+from stages.train.exact.vector import (
     absolute,
     add,
     copy_sign,
@@ -36,7 +33,7 @@ SATURATED = 8.66434
 DUST = 2.0**-100
 
 
-@compiled
+@inlined
 def tanh(z):
     """tanh(z) = e / (e + 2), where e = exp(2 |z|) - 1, with the sign of z.
 
@@ -63,25 +60,25 @@ def tanh(z):
     return copy_sign(div(e, add(e, splat(f4(1)))), z)
 
 
-@compiled
+@inlined
 def tanh_backward(h, gradient):
     """gradient * (1 - h^2), without dust."""
     return without_dust(mul(gradient, fma(mul(h, splat(f4(-1))), h, splat(f4(1)))))
 
 
-@compiled
+@inlined
 def relu(z):
     """max(z, 0); nan stays nan."""
     return where_less(z, splat(f4(0)), splat(f4(0)), z)
 
 
-@compiled
+@inlined
 def relu_backward(h, gradient):
     """`gradient` where h is above 0 or nan, else 0, without dust."""
     return without_dust(where_less_equal(h, splat(f4(0)), splat(f4(0)), gradient))
 
 
-@compiled
+@inlined
 def without_dust(d):
     """`d`, but 0 in the lanes where it is between -DUST and DUST."""
     return where_less(absolute(d), splat(f4(DUST)), splat(f4(0)), d)

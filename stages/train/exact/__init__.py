@@ -1,0 +1,1 @@
+"""The exact trainer: the same bytes on every CPU."""
