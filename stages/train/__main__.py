@@ -37,7 +37,7 @@ def main() -> None:
             *dataset,
             nonlinearity=model.nonlinearity,
             epochs=train.epochs,
-            lr=params.lr(name),
+            lr=model.lr or train.lr,
             batch_size=train.batch_size,
             clip_norm=train.clip_norm,
             eval_every=train.eval_every,
