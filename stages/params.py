@@ -1,4 +1,4 @@
-"""params.yaml, typed and validated; nothing else reads that file.
+"""params.yaml, typed and validated, its values as they stand there; nothing else reads that file.
 
 `python -m stages.params` checks it and prints nothing when all is well. `make` runs that first, since a few
 mistakes (no models, a name that is a number) would otherwise fail inside DVC, in words that hide the cause.
@@ -106,11 +106,6 @@ class Params(_Section):
                 f"allowed: at most data.num_samples, {self.data.num_samples}, or blank"
             )
         return self
-
-    def lr(self, model: str) -> float:
-        """Return the step size that `model` is trained with."""
-        own = self.models[model].lr
-        return self.train.lr if own is None else own
 
 
 def split_pair(pair: str) -> tuple[str, str]:

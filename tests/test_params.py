@@ -38,7 +38,7 @@ def test_committed_file_is_the_experiment() -> None:
     }
     sizes = {name: (model.hidden_size, model.num_layers) for name, model in params.models.items()}
     assert sizes == {"single": (32, 1), "stacked": (32, 2), "wide": (55, 1)}
-    assert params.lr("single") == 0.01
+    assert params.train.lr == 0.01
 
 
 def test_every_key_of_the_committed_file_has_a_comment() -> None:
@@ -47,10 +47,10 @@ def test_every_key_of_the_committed_file_has_a_comment() -> None:
     assert [line for line in keys if "#" not in line] == []
 
 
-def test_a_models_own_step_size_wins_over_the_common_one() -> None:
+def test_a_models_own_step_size_is_a_number_or_blank() -> None:
     write(with_change(r"lr: # this", "lr: 5e-4 # this"))
-    params = load_params()
-    assert (params.lr("single"), params.lr("stacked")) == (5e-4, 0.01)
+    models = load_params().models
+    assert (models["single"].lr, models["stacked"].lr) == (5e-4, None)
 
 
 @pytest.mark.parametrize("text", ["1e-3", "1E-3", "0.001", "1.e-3", ".1e-2"])

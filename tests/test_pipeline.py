@@ -90,6 +90,17 @@ def test_adding_a_model_or_a_replicate_changes_no_other_numbers(project: Path, r
     assert len(more) > len(before["data/losses/single.csv"])
 
 
+def test_a_models_own_step_size_wins_over_the_common_one(project: Path, run: Run) -> None:
+    losses = project / "data/losses/single.csv"
+    before = losses.read_bytes()
+    change(project / "params.yaml", "lr: 0.01", "lr: 0.5")
+    assert run("python -m stages.train single", project).returncode == 0
+    assert losses.read_bytes() != before
+    change(project / "params.yaml", "lr: # this", "lr: 0.01 # this")
+    assert run("python -m stages.train single", project).returncode == 0
+    assert losses.read_bytes() == before
+
+
 def test_a_removed_model_is_gone_and_leaves_a_fresh_clones_hashes(
     project: Path, run: Run, tmp_path: Path
 ) -> None:
@@ -201,12 +212,15 @@ def test_what_decides_no_byte_of_training_leaves_it_up_to_date(project: Path, ru
     for path in (
         "requirements.in",
         "requirements.txt",
+        "stages/errors.py",
         "stages/evaluate/requirements.in",
+        "stages/params.py",
         "stages/plot/figures.py",
         "stages/plot/requirements.in",
         "stages/results.py",
         "stages/train/README.md",
         "stages/words.py",
+        "stages/yaml12.py",
     ):
         with (project / path).open("a") as file:
             file.write("\n")

@@ -19,10 +19,10 @@ def main() -> None:
     """Write data/losses/<model>.csv and data/models/<model>.safetensors."""
     params = load_params()
     name = model_name(sys.argv[1:], params)
-    train, dataset = params.train, read_dataset()
+    model, train, dataset = params.models[name], params.train, read_dataset()
     N, T, input_size = dataset.x_train.shape
-    network = architecture(params.models[name], input_size)
-    training = Training(train.epochs, params.lr(name), train.batch_size, train.clip_norm, train.eval_every)
+    network = architecture(model, input_size)
+    training = Training(train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every)
     engine = load_engine(train.engine, network.cell, train.device)
     threads = available_threads() if engine.threads else 1
     check_memory(
