@@ -14,7 +14,19 @@ from tools.revisions import WORKSPACE, read_revision
 
 def main() -> None:
     """Print the review as Markdown; with --html, write it as a page too."""
-    arguments = parser().parse_args()
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.review",
+        description="Compare params, metrics, verdicts and figures. Prints Markdown.",
+    )
+    parser.add_argument(
+        "revisions",
+        nargs="*",
+        metavar="REV",
+        help="a branch, tag, commit, experiment or 'workspace'; the first is what the others are compared "
+        "with. One alone is compared with the workspace; none: where this branch left the base branch",
+    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with interactive charts too")
+    arguments = parser.parse_args()
     check_top_folder()
     names = arguments.revisions or [base_branch()]
     if len(names) == 1:
@@ -31,23 +43,6 @@ def main() -> None:
     if arguments.html:
         write_text(arguments.html, page(revisions))
         print(f"{arguments.html}: open it in a browser, no network needed", file=sys.stderr)
-
-
-def parser() -> argparse.ArgumentParser:
-    """Return what the command line may hold."""
-    parser = argparse.ArgumentParser(
-        prog="python -m tools.review",
-        description="Compare params, metrics, verdicts and figures. Prints Markdown.",
-    )
-    parser.add_argument(
-        "revisions",
-        nargs="*",
-        metavar="REV",
-        help="a branch, tag, commit, experiment or 'workspace'; the first is what the others are compared "
-        "with. One alone is compared with the workspace; none: where this branch left the base branch",
-    )
-    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with interactive charts too")
-    return parser
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 The first revision is the one that the others are compared with.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -14,6 +14,13 @@ from tools.revisions import Revision
 T = TypeVar("T")
 ABSENT = "\N{EM DASH}"
 UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
+
+
+class Cell(NamedTuple):
+    """Text, and the estimate that it shows if it shows one."""
+
+    text: str
+    estimate: Estimate | None = None
 
 
 class Table(NamedTuple):
@@ -77,20 +84,14 @@ def legend(revisions: Sequence[Revision]) -> str:
 
 def changed_params(revisions: Sequence[Revision]) -> Table:
     """Return the params that are not the same everywhere."""
-    rows = []
-    for key in _union(revision.params for revision in revisions):
-        cells = [param(revision.params.get(key, ABSENT)) for revision in revisions]
-        if len(set(cells)) > 1:
-            rows.append([key, *cells])
-    return Table(["param", *headings(revisions)], rows)
+    columns = [{key: Cell(param(value)) for key, value in revision.params.items()} for revision in revisions]
+    return _differing(_table("param", revisions, columns))
 
 
 def changed_numbers(revisions: Sequence[Revision]) -> Table:
     """Return everything in the results that is not the same everywhere."""
-    numbers = [dict(_numbers(revision.results)) for revision in revisions]
-    found = {place: [one.get(place) for one in numbers] for place in _union(numbers)}
-    rows = [_row(place, values, _number) for place, values in found.items() if len(set(values)) > 1]
-    return Table(["number", *headings(revisions)], rows)
+    columns = [dict(_numbers(revision.results)) for revision in revisions]
+    return _differing(_table("number", revisions, columns))
 
 
 def differences(revision: Revision, base: Revision) -> str:
@@ -101,25 +102,31 @@ def differences(revision: Revision, base: Revision) -> str:
 
 def outcomes(revisions: Sequence[Revision]) -> Table:
     """Return each model's test MSE and share solved with their intervals, marked where they moved."""
-    rows = []
-    for name, after, found in _after_epochs([revision.results.models for revision in revisions]):
-        mse = [outcome.test.iqm if outcome else None for outcome in found]
-        solved = [outcome.solved if outcome else None for outcome in found]
-        rows.append(
-            _row(f"{name} IQM of test MSE{after}", mse, lambda x: words.with_interval(x, words.number))
-        )
-        rows.append(_row(f"{name} solved{after}", solved, lambda x: words.with_interval(x, words.percent)))
-    return Table(["model", *headings(revisions)], rows)
+    columns = [
+        {
+            label: Cell(words.with_interval(estimate, text), estimate)
+            for name, after, outcome in _measured(revision.results.models, revisions)
+            for label, estimate, text in (
+                (f"{name} IQM of test MSE{after}", outcome.test.iqm, words.number),
+                (f"{name} solved{after}", outcome.solved, words.percent),
+            )
+        }
+        for revision in revisions
+    ]
+    return _table("model", revisions, columns)
 
 
 def verdicts(revisions: Sequence[Revision]) -> Table:
     """Return how often the first model of each pair beats the second on the test data, and the verdict."""
-    rows = []
-    for pair, after, found in _after_epochs([revision.results.pairs for revision in revisions]):
-        asked = " (the primary question)" if not after and pair == primary(revisions[0]) else ""
-        tests = [outcome.test if outcome else None for outcome in found]
-        rows.append(_row(f"{pair}{after}{asked}", tests, words.outcome, lambda test: test.p))
-    return Table(["question", *headings(revisions)], rows)
+    asked = {primary(revisions[0]): " (the primary question)"}
+    columns = [
+        {
+            f"{pair}{after or asked.get(pair, '')}": Cell(words.outcome(outcome.test), outcome.test.p)
+            for pair, after, outcome in _measured(revision.results.pairs, revisions)
+        }
+        for revision in revisions
+    ]
+    return _table("question", revisions, columns)
 
 
 def figures(revisions: Sequence[Revision]) -> tuple[list[Path], list[Path]]:
@@ -129,11 +136,15 @@ def figures(revisions: Sequence[Revision]) -> tuple[list[Path], list[Path]]:
     return [path for path in paths if path not in same], same
 
 
-def moved(before: Any, after: Any) -> str:
+def moved(before: Estimate | None, after: Estimate | None) -> str:
     """Return UP or DOWN where an estimate's interval lies wholly above or below the one before, else nothing."""
-    if not all(isinstance(one, Estimate) and one.low is not None for one in (before, after)):
+    ends = [
+        (one.low, one.high) for one in (before, after) if one and one.low is not None and one.high is not None
+    ]
+    if len(ends) < 2:
         return ""
-    return UP if after.low > before.high else DOWN if after.high < before.low else ""
+    (low, high), (low_now, high_now) = ends
+    return UP if low_now > high else DOWN if high_now < low else ""
 
 
 def transposed(table: Table) -> Table:
@@ -185,48 +196,46 @@ def _summary(base: Revision, after: Revision) -> str:
     )
 
 
-def _after_epochs(
-    groups: Sequence[Mapping[str, Model]] | Sequence[Mapping[str, Pair]],
-) -> Iterator[tuple[str, str, list[Any]]]:
-    """Yield what each revision's models or pairs came to: a name, words for the epoch, an outcome a revision or None.
+def _measured(
+    groups: Mapping[str, Model] | Mapping[str, Pair], revisions: Sequence[Revision]
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield what models or pairs came to, the last epoch first: a name, words for an earlier epoch, the outcome.
 
-    The last epoch comes first; of more than two revisions it comes alone, so that the table stays narrow.
+    Where more than two revisions are compared, the last epoch alone, so that the table stays narrow.
     """
-    for name in _union(groups):
-        found = [group.get(name) for group in groups]
-        yield name, "", [one.last if one else None for one in found]
-        if len(groups) <= 2:
-            for epoch in _union(one.earlier for one in found if one):
-                outcomes = [one.earlier.get(epoch) if one else None for one in found]
-                yield name, f" after {words.epochs(epoch)}", outcomes
+    for name, group in groups.items():
+        yield name, "", group.last
+        if len(revisions) <= 2:
+            for epoch, outcome in group.earlier.items():
+                yield name, f" after {words.epochs(epoch)}", outcome
 
 
-def _row(
-    name: str,
-    found: Sequence[T | None],
-    text: Callable[[T], str],
-    estimate: Callable[[T], Any] = lambda one: one,
-) -> list[str]:
-    """Return a row of what each revision has, as text, with a mark where its estimate moved from the first's."""
-    base = None if found[0] is None else estimate(found[0])
-    return [
-        name,
-        *(ABSENT if one is None else f"{text(one)} {moved(base, estimate(one))}".rstrip() for one in found),
-    ]
-
-
-def _numbers(record: Any, place: str = "") -> Iterator[tuple[str, Any]]:
+def _numbers(record: Any, place: str = "") -> Iterator[tuple[str, Cell]]:
     """Yield every number or word of the results with its place in them, such as "models.single.last.test.iqm"."""
     entries = record._asdict() if hasattr(record, "_asdict") else record
-    if isinstance(record, Estimate) or not isinstance(entries, dict):
-        yield place, record
-    else:
+    if isinstance(record, Estimate):
+        yield place, Cell(words.with_interval(record, str), record)
+    elif isinstance(entries, dict):
         for name, value in entries.items():
             yield from _numbers(value, f"{place}.{name}" if place else str(name))
+    elif record is not None:
+        yield place, Cell(str(record))
 
 
-def _number(value: Any) -> str:
-    return words.with_interval(value, str) if isinstance(value, Estimate) else str(value)
+def _table(what: str, revisions: Sequence[Revision], columns: Sequence[Mapping[str, Cell]]) -> Table:
+    """Return a row for whatever a revision has, with a mark where an estimate moved from the first revision's."""
+    rows = []
+    for name in _union(columns):
+        cells = [column.get(name, Cell(ABSENT)) for column in columns]
+        marks = [moved(cells[0].estimate, cell.estimate) for cell in cells]
+        rows.append(
+            [name, *(f"{cell.text} {mark}".rstrip() for cell, mark in zip(cells, marks, strict=True))]
+        )
+    return Table([what, *headings(revisions)], rows)
+
+
+def _differing(table: Table) -> Table:
+    return Table(table.header, [row for row in table.rows if len(set(row[1:])) > 1])
 
 
 def _union(lists: Iterable[Iterable[T]]) -> list[T]:

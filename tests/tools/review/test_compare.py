@@ -126,6 +126,11 @@ def test_the_numbers_that_differ_have_their_place_in_the_results(revise: Revise)
     assert rows[0] == ["models.single.last.solved", "0.25 (0.1 to 0.4)", f"0.5 (0.45 to 0.6) {UP}"]
     assert rows[1] == ["models.wide.parameters", "\N{EM DASH}", "1153"]
     assert {row[0].rpartition(".")[0] for row in rows[2:]} >= {"models.wide.earlier.100.test"}
+    assert not [row for row in rows if "None" in row]
+    won = revise("won", results=results(stacked_vs_single=pair(verdict="better")))
+    lost = revise("lost", results=results(stacked_vs_single=pair(detectable=0.7)))
+    place = "pairs.stacked vs single.last.test"
+    assert [place + ".detectable", "\N{EM DASH}", "0.7"] in compare.changed_numbers([won, lost]).rows
 
 
 def test_figures_are_told_apart_by_their_bytes(revise: Revise) -> None:
