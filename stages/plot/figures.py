@@ -1,5 +1,10 @@
-"""The figures. Each function draws from a table of reports/ and returns a matplotlib Figure."""
+"""The figures. Each function draws from a table of reports/ and returns a matplotlib Figure.
 
+A panel a model, or a pair: its own line in colour, the others in grey behind it, so that forty can be told apart as
+well as two. What a line that is no model's means stands beside it.
+"""
+
+import math
 from itertools import cycle
 from typing import Any
 
@@ -7,52 +12,39 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
+
+from stages.params import split_pair
 
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from
-# Okabe and Ito's palette (jfly.uni-koeln.de/color). Dashes tell the lines apart in black and white.
-STYLES: dict[str, tuple[str, Any]] = {
-    "single": ("#c1121f", "-"),
-    "stacked": ("#009e73", "--"),
-    "wide": ("#0072b2", "-."),
-}
-# Thirty ways to look: each dash with every colour before the next.
-OTHERS = [
-    (colour, dash)
-    for dash in (":", "-", "--", "-.", (0, (5, 1)), (0, (1, 4)))
-    for colour in ("#e69f00", "#cc79a7", "#56b4e9", "#7a5195", "#5c4b00")
-]
-# Pairs in colours of their own, since a pair is no model.
-PAIRS: list[tuple[str, Any]] = [
-    ("#222222", "-"),
-    ("#cc6677", "--"),
-    ("#332288", "-."),
-    ("#88a000", ":"),
-    *OTHERS,
-]
-NEUTRAL = "#555555"
+# Okabe and Ito's palette (jfly.uni-koeln.de/color).
+COLOURS = {"single": "#c1121f", "stacked": "#009e73", "wide": "#0072b2"}
+OTHERS = ("#e69f00", "#cc79a7", "#56b4e9", "#7a5195", "#5c4b00")
+INK, NEUTRAL, QUIET = "#222222", "#555555", "#bbbbbb"
 DOTS: Any = (0, (1, 2))
-DASHES: Any = (0, (5, 3))
 
+WIDTH = 8.5  # inches
+FEW = 9  # panels, up to which they are large
 RC: dict[str, Any] = {
-    "font.size": 13,
+    "font.size": 12,
+    "axes.titlesize": 12,
+    "axes.titleweight": "bold",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.grid": True,
     "grid.alpha": 0.25,
-    "legend.frameon": False,
     "figure.dpi": 150,
 }
 
 
-def styles(models: list[str]) -> dict[str, tuple[str, Any]]:
-    """Return a colour and a dash for each model; those of `STYLES` keep theirs whatever else is compared."""
+def colours(models: list[str]) -> dict[str, str]:
+    """Return a colour for each model; those of `COLOURS` keep theirs whatever else is compared."""
     others = cycle(OTHERS)
-    return {name: STYLES.get(name) or next(others) for name in models}
+    return {name: COLOURS.get(name) or next(others) for name in models}
 
 
 def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
-    """Draw the training MSE against the epoch: the median over replicates and the band between the quartiles.
+    """Draw the training MSE against the epoch.
 
     Args:
         curves: reports/losses.csv (model, epoch, median, q25, q75).
@@ -60,70 +52,67 @@ def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
         replicates: how many the quartiles are of.
 
     """
-    figure, axes = _one_panel(f"Training loss: median and quartiles of {replicates} replicates")
-    _draw_bands(axes, curves, "epoch", ("median", "q25", "q75"))
-    axes.axhline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
-    axes.set_yscale("log")
-    axes.set_xlim(0, curves["epoch"].max())
-    axes.set_xlabel("epochs")
-    axes.set_ylabel("loss (training MSE)")
-    axes.legend(loc="best")
+    figure, panels = _panels(
+        curves,
+        f"Training loss: the median of {replicates} replicates, and the band that holds their middle half",
+        ("epoch", "epochs"),
+        ("median", "training MSE"),
+        ("q25", "q75"),
+    )
+    for axes in panels:
+        axes.set_yscale("log")
+        _level(axes, constant, "predicting the mean")
+        if not np.isfinite(curves["median"]).any():
+            axes.set_ylim(constant / 10, constant * 10)
     return figure
 
 
 def improvement(comparisons: pd.DataFrame) -> Figure:
-    """Draw the probability that the first model of each pair beats the second, against the epoch.
+    """Draw how often the first model of each pair beats the second, against the epoch.
 
     Args:
         comparisons: reports/comparisons.csv (pair, epoch, p, p_low, p_high); no rows where no pair is complete.
 
     """
-    figure, axes = _one_panel("How often one replicate beats another, on test MSE")
-    pairs = list(comparisons["pair"].unique())
-    for (name, rows), (colour, dash) in zip(
-        comparisons.groupby("pair", sort=False), cycle(PAIRS), strict=False
-    ):
-        low, high = rows["p_low"].astype(float), rows["p_high"].astype(float)
-        axes.fill_between(rows["epoch"], low, high, color=colour, alpha=0.15, linewidth=0)
-        axes.plot(rows["epoch"], rows["p"], color=colour, linestyle=dash, linewidth=2, label=name)
-    axes.axhline(0.5, color=NEUTRAL, linestyle=DOTS, label="no difference")
-    axes.set_ylim(0, 1)
-    axes.set_xlim(0, comparisons["epoch"].max() if pairs else 1)
-    axes.set_xlabel("epochs")
-    axes.set_ylabel("probability of improvement")
-    # Below, since the bands leave no room.
-    figure.legend(
-        loc="outside lower center",
-        ncols=min(len(pairs) + 1, 3),
-        title="band: 95 % interval, each epoch by itself",
-        title_fontsize=11,
+    figure, panels = _panels(
+        comparisons,
+        "How often a replicate of the first has the lower test MSE; band: 95 % interval, each epoch by itself",
+        ("epoch", "epochs"),
+        ("p", "first beats second"),
+        ("p_low", "p_high"),
     )
+    for axes in panels:
+        _shares(axes)
+        _level(axes, 0.5, "")
+        if axes.get_title():
+            first, second = split_pair(axes.get_title())
+            for y, text in ((0.97, f"{first} ahead"), (0.03, f"{second} ahead")):
+                _word(axes, 0.02, y, text)
     return figure
 
 
 def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
-    """Draw the share of replicates that have solved the task, against the epoch, with its 95 % interval.
+    """Draw the share of replicates that have solved the task, against the epoch.
 
     Args:
         progress: reports/progress.csv (model, epoch, solved, solved_low, solved_high and more).
         solved_r2: from which test R2 on the task is solved.
 
     """
-    figure, axes = _one_panel(
-        f"Share of replicates that have solved the task (test R2 of {solved_r2:g} or more)"
+    figure, panels = _panels(
+        progress,
+        f"Replicates that have solved the task (test R2 of {solved_r2:g} or more); band: 95 % interval",
+        ("epoch", "epochs"),
+        ("solved", "solved"),
+        ("solved_low", "solved_high"),
     )
-    _draw_bands(axes, progress, "epoch", ("solved", "solved_low", "solved_high"))
-    axes.set_ylim(0, 1)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlim(0, progress["epoch"].max())
-    axes.set_xlabel("epochs")
-    axes.set_ylabel("solved")
-    axes.legend(loc="best", title="band: 95 % interval", title_fontsize=11)
+    for axes in panels:
+        _shares(axes)
     return figure
 
 
 def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
-    """Draw every replicate's final test MSE as a distribution function a model.
+    """Draw how many replicates end with a test MSE of at most this: a distribution function a model.
 
     Args:
         outcomes: reports/outcomes.csv (model, replicate, epoch, train_mse, test_mse), of which the last epoch is
@@ -132,51 +121,74 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
         constant: test MSE of the constant predictor.
 
     """
-    figure, axes = _one_panel("Every replicate after the last epoch: share with a test MSE of at most ...")
-    outcomes = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
-    models = list(outcomes["model"].unique())
-    for name, (colour, dash) in styles(models).items():
-        values = outcomes.loc[outcomes["model"] == name, "test_mse"].astype(float)
-        finite = np.sort(values[np.isfinite(values)])
-        steps = np.concatenate([finite[:1], finite])  # up from the axis
-        shares = np.arange(len(steps)) / len(values)
-        axes.step(steps, shares, where="post", color=colour, linestyle=dash, linewidth=2, label=name)
-    if threshold > 0:
-        axes.axvline(threshold, color=NEUTRAL, linestyle=DASHES, label="solved to the left")
-    axes.axvline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
-    axes.set_xscale("log")
-    axes.set_ylim(0, 1.02)
-    axes.yaxis.set_major_formatter(PercentFormatter(1))
-    axes.set_xlabel("test MSE")
-    axes.set_ylabel("replicates")
-    axes.legend(loc="best")
+    last = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
+    known = [
+        *last["test_mse"][np.isfinite(last["test_mse"])],
+        constant,
+        *([threshold / 3] if threshold > 0 else []),
+    ]
+    tables = []
+    for name, rows in last.groupby("model", sort=False):
+        mse = np.sort(rows["test_mse"].to_numpy(float))
+        finite = mse[np.isfinite(mse)]
+        steps = (
+            np.concatenate([finite[:1], finite]) if len(finite) else np.array([np.nan])
+        )  # up from the axis
+        shares = np.arange(len(steps)) / len(mse) + 0 * steps
+        tables.append(pd.DataFrame({"model": name, "mse": steps, "share": shares}))
+    figure, panels = _panels(
+        pd.concat(tables),
+        "How many replicates end at or below a test MSE",
+        ("mse", "test MSE after the last epoch"),
+        ("share", "replicates"),
+        drawstyle="steps-post",
+    )
+    for axes in panels:
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(
+            0.8 * min(known), 1.25 * max(known)
+        )  # not left to the lines, which may all have diverged
+        _shares(axes)
+        axes.axvline(constant, color=NEUTRAL, linestyle=DOTS)
+        axes.axvspan(
+            0.8 * min(known), max(threshold, 0.8 * min(known)), color=NEUTRAL, alpha=0.08, linewidth=0
+        )
+    _word(figure.axes[0], 0.02, 0.97, "solved" if threshold > 0 else "")
+    figure.axes[0].annotate("predicting the mean", (constant, 0.03), (3, 0), textcoords="offset points",
+                            rotation=90, fontsize=10, color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
     return figure
 
 
 def cost(progress: pd.DataFrame, constant: float) -> Figure:
-    """Draw the median test MSE, with quartiles, against the multiply-adds spent on training one replicate.
+    """Draw the test MSE against the multiply-adds spent on training one replicate.
 
     Args:
         progress: reports/progress.csv (model, multiply_adds, median, q25, q75 and more).
         constant: test MSE of the constant predictor.
 
     """
-    figure, axes = _one_panel("Test loss for the work spent: median and quartiles over replicates")
     after_start = progress[progress["multiply_adds"] > 0]
-    _draw_bands(axes, after_start, "multiply_adds", ("median", "q25", "q75"))
-    axes.axhline(constant, color=NEUTRAL, linestyle=DOTS, label="constant predictor")
-    axes.set_xscale("log")
-    axes.set_yscale("log")
-    # Not left to the lines, which may all have diverged.
-    axes.set_xlim(0.8 * after_start["multiply_adds"].min(), 1.25 * after_start["multiply_adds"].max())
-    axes.set_xlabel("multiply-adds spent on training a replicate")
-    axes.set_ylabel("test MSE")
-    axes.legend(loc="best")
+    figure, panels = _panels(
+        after_start,
+        "Test loss for the work spent: the median, and the band that holds the middle half of the replicates",
+        ("multiply_adds", "multiply-adds spent on training a replicate"),
+        ("median", "test MSE"),
+        ("q25", "q75"),
+    )
+    for axes in panels:
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.set_xlim(0.8 * after_start["multiply_adds"].min(), 1.25 * after_start["multiply_adds"].max())
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        _level(axes, constant, "predicting the mean")
+        if not np.isfinite(after_start["median"]).any():
+            axes.set_ylim(constant / 10, constant * 10)
     return figure
 
 
 def predictions(points: pd.DataFrame, true_label: str, predicted_label: str) -> Figure:
-    """Draw predicted against true, a panel a model, on the test data.
+    """Draw predicted against true on the test data.
 
     Args:
         points: reports/predictions.csv (model, replicate, y_true, y_predicted).
@@ -184,37 +196,95 @@ def predictions(points: pd.DataFrame, true_label: str, predicted_label: str) -> 
         predicted_label: what y_predicted is.
 
     """
-    models = list(points["model"].unique())
-    columns = min(len(models), 3)
-    rows = -(-len(models) // columns)
-    figure = Figure(figsize=(3.6 * columns + 0.6, 3.9 * rows + 0.5), layout="constrained")
-    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
-    ends = (points["y_true"].min(), points["y_true"].max())
-    for axes, (name, (colour, _)) in zip(panels, styles(models).items(), strict=False):
-        of_model = points[points["model"] == name]
+    names = list(points["model"].unique())
+    figure, panels = _grid(
+        len(names),
+        "Test data, by the replicate of each model that is nearest the median test MSE",
+        (true_label, predicted_label),
+    )
+    ends = points["y_true"].min(), points["y_true"].max()
+    for axes, (name, colour) in zip(panels, colours(names).items(), strict=True):
+        rows = points[points["model"] == name]
         axes.plot(ends, ends, color=NEUTRAL, linewidth=1)
-        axes.scatter(of_model["y_true"], of_model["y_predicted"], s=8, color=colour, alpha=0.5, linewidths=0)
-        axes.set_title(f"{name}, replicate {of_model['replicate'].iloc[0]:.0f}", fontsize=13)
-        axes.set_aspect("equal")
-    for axes in list(figure.axes)[len(models) :]:
-        axes.remove()
-    figure.supxlabel(true_label, fontsize=13)
-    figure.supylabel(predicted_label, fontsize=13)
-    figure.suptitle("Test data; of each model the replicate nearest the median test MSE", fontsize=13)
+        axes.scatter(rows["y_true"], rows["y_predicted"], s=8, color=colour, alpha=0.5, linewidths=0)
+        axes.set_title(name, color=colour)
+        _word(axes, 0.02, 0.98, f"replicate {rows['replicate'].iloc[0]:.0f}")
     return figure
 
 
-def _one_panel(title: str) -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(8.5, 4.8), layout="constrained")
-    axes = figure.subplots()
-    axes.set_title(title, fontsize=13)
-    return figure, axes
+def _panels(
+    table: pd.DataFrame,
+    title: str,
+    x: tuple[str, str],
+    y: tuple[str, str],
+    band: tuple[str, str] | None = None,
+    **line: Any,
+) -> tuple[Figure, list[Axes]]:
+    """Return a figure with a panel for each name in the table's first column.
+
+    Args:
+        table: a row a name and x.
+        title: of the figure.
+        x: the column across, and its words.
+        y: the column up, and its words.
+        band: the columns that a band lies between.
+        line: how lines are drawn.
+
+    """
+    (key, *_), groups = table.columns, dict(list(table.groupby(table.columns[0], sort=False)))
+    figure, panels = _grid(max(len(groups), 1), title, (x[1], y[1]))
+    look = colours(list(groups)) if key == "model" else dict.fromkeys(groups, INK)
+    if not groups:
+        _word(panels[0], 0.02, 0.97, f"no {key} to draw")
+    for axes, (name, rows) in zip(panels, groups.items(), strict=False):
+        for other in groups.values():
+            axes.plot(other[x[0]], other[y[0]], color=QUIET, linewidth=0.7, **line)
+        if band:
+            axes.fill_between(
+                rows[x[0]], *(rows[end] for end in band), color=look[name], alpha=0.2, linewidth=0
+            )
+        axes.plot(rows[x[0]], rows[y[0]], color=look[name], linewidth=2, clip_on=False, **line)
+        axes.set_title(name, color=look[name])
+        if not np.isfinite(rows[y[0]]).any():
+            _word(axes, 0.02, 0.3, "diverged")
+    if x[0] == "epoch" and groups:
+        for axes in panels:
+            axes.set_xlim(0, table["epoch"].max())
+            axes.xaxis.set_major_locator(MaxNLocator(4 if len(groups) <= FEW else 2, integer=True))
+            axes.xaxis.set_major_formatter(FuncFormatter(lambda epoch, _: f"{epoch:,.0f}"))
+    return figure, panels
 
 
-def _draw_bands(axes: Axes, table: pd.DataFrame, x: str, columns: tuple[str, str, str]) -> None:
-    """Draw, for each model of `table`, the first of `columns` as a line and the band between the other two."""
-    middle, low, high = columns
-    for name, (colour, dash) in styles(list(table["model"].unique())).items():
-        rows = table[table["model"] == name]
-        axes.fill_between(rows[x], rows[low], rows[high], color=colour, alpha=0.15, linewidth=0)
-        axes.plot(rows[x], rows[middle], color=colour, linestyle=dash, linewidth=2, label=name)
+def _grid(count: int, title: str, labels: tuple[str, str]) -> tuple[Figure, list[Axes]]:
+    """Return a figure with so many panels that share their axes, under a title."""
+    columns = min(count, 3 if count <= FEW else 5)
+    rows = math.ceil(count / columns)
+    height = {1: 4.2, 2: 3.4}.get(columns, WIDTH / columns)
+    figure = Figure(figsize=(WIDTH, rows * height + 0.8), layout="constrained")
+    panels = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
+    for axes in panels[count:]:
+        axes.remove()
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    figure.supxlabel(labels[0], fontsize=12)
+    figure.supylabel(labels[1], fontsize=12)
+    return figure, panels[:count]
+
+
+def _shares(axes: Axes) -> None:
+    """Make the vertical axis one of shares, with room for lines on 0 and on 100 %."""
+    axes.set_ylim(-0.02, 1.02)
+    axes.yaxis.set_major_formatter(PercentFormatter(1))
+
+
+def _level(axes: Axes, value: float, text: str) -> None:
+    """Draw a level that is no model's, and say in the first panel what it is."""
+    axes.axhline(value, color=NEUTRAL, linestyle=DOTS)
+    if axes is axes.figure.axes[0]:
+        axes.annotate(text, (1, value), (0, 2), xycoords=("axes fraction", "data"), textcoords="offset points",
+                      fontsize=10, color=NEUTRAL, ha="right", va="bottom")  # fmt: skip
+
+
+def _word(axes: Axes, x: float, y: float, text: str) -> None:
+    """Write in a panel, at fractions of its width and height."""
+    va = "top" if y > 0.5 else "bottom" if y < 0.5 else "center"
+    axes.text(x, y, text, transform=axes.transAxes, fontsize=10, color=NEUTRAL, va=va)
