@@ -1,9 +1,10 @@
-"""What lies in reports/: metrics.json, the tables beside it and the figures. Written and read here alone.
+"""What lies in reports/: details.json, metrics.json, the tables and the figures. Written and read here alone.
 
-metrics.json is nested single numbers, since DVC's tables have no place for lists. Its grammar: a group a model by
-its name and a group a pair as "a_vs_b", each with what came out after the last epoch and, in "epoch_N", after N;
-an estimate `x` has the ends of its interval beside it, as "x_low" and "x_high"; null is a number that is undefined,
-or infinite. Numbers have 6 significant digits.
+details.json holds all numbers. Its grammar: a group a model by its name and a group a pair as "a_vs_b", each with what
+came out after the last epoch and, in "epoch_N", after N; an estimate `x` has the ends of its interval beside it, as
+"x_low" and "x_high"; null is a number that is undefined, or infinite. Numbers have 6 significant digits.
+
+metrics.json holds the few of them that people compare, for DVC's own tables.
 """
 
 import json
@@ -21,6 +22,7 @@ from stages import files
 from stages.errors import InputError, one_line
 
 REPORTS = Path("reports")
+DETAILS = REPORTS / "details.json"
 METRICS = REPORTS / "metrics.json"
 FIGURES = REPORTS / "figures"
 PAGE = REPORTS / "README.md"
@@ -38,7 +40,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 NAMES = ("model", "pair")  # the columns that hold no numbers
 COUNTS = ("epoch", "replicate")  # whole numbers
 
-# The grammar of metrics.json.
+# The grammar of details.json.
 SIZES = ("parameters", "multiply_adds")  # of a model, and so no pair has them
 VERSUS, EPOCH, LOW, HIGH = "_vs_", "epoch_", "_low", "_high"
 
@@ -128,7 +130,7 @@ class Pair(NamedTuple):
 
 
 class Results(NamedTuple):
-    """The content of metrics.json; models by name, pairs as params.yaml writes them: "a vs b"."""
+    """The content of details.json; models by name, pairs as params.yaml writes them: "a vs b"."""
 
     baseline: Baseline
     models: dict[str, Model]
@@ -136,28 +138,36 @@ class Results(NamedTuple):
 
 
 def write(results: Results) -> None:
-    """Write reports/metrics.json."""
-    content: dict[str, Any] = {"baseline": _flat(results.baseline)}
+    """Write reports/details.json and reports/metrics.json."""
+    details: dict[str, Any] = {"baseline": _flat(results.baseline)}
+    metrics: dict[str, Any] = {}
     for name, model in results.models.items():
         sizes = {size: getattr(model, size) for size in SIZES}
-        content[name] = sizes | _flat(model.last) | _by_epoch(model.earlier)
+        details[name] = sizes | _flat(model.last) | _by_epoch(model.earlier)
+        metrics[name] = {
+            "solved": _rounded(model.last.solved.value),
+            "test_mse": _rounded(model.last.test.iqm.value),
+        }
     for name, pair in results.pairs.items():
-        content[name.replace(" vs ", VERSUS)] = _flat(pair.last) | _by_epoch(pair.earlier)
-    files.write_text(METRICS, json.dumps(content, indent=2, allow_nan=False) + "\n")
+        key, test = name.replace(" vs ", VERSUS), _flat(pair.last.test)
+        details[key] = _flat(pair.last) | _by_epoch(pair.earlier)
+        metrics[key] = {name: test[name] for name in ("p", "p_low", "p_high", "verdict")}
+    for path, content in ((DETAILS, details), (METRICS, metrics)):
+        files.write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def read() -> Results:
-    """Return reports/metrics.json.
+    """Return reports/details.json.
 
     Raises:
         InputError: it is missing or damaged.
 
     """
-    return _read(METRICS, parse)
+    return _read(DETAILS, parse)
 
 
 def parse(text: str) -> Results:
-    """Return what the text of a metrics.json says.
+    """Return what the text of a details.json says.
 
     Raises:
         ValueError: it is no JSON, or has other groups and numbers than `write` writes.
@@ -232,7 +242,7 @@ def figure_path(name: str) -> Path:
 
 
 def _flat(record: Any) -> dict[str, Any]:
-    """Return a record as metrics.json has it: of an estimate x the entries x, x_low and x_high."""
+    """Return a record as details.json has it: of an estimate x the entries x, x_low and x_high."""
     content: dict[str, Any] = {}
     for name, value in record._asdict().items():
         if isinstance(value, Estimate):

@@ -12,13 +12,14 @@ from stages.words import number, percent
 
 # The figures of the report with a text for those who cannot see them.
 ALT_TEXTS = {
-    "losses": "Training loss against the epoch, a line a model",
-    "improvement": "Probability that one model beats another against the epoch",
-    "solved": "Share of replicates that have solved the task against the epoch",
-    "final": "Distribution of the final test MSE over replicates, a line a model",
-    "cost": "Test MSE against the multiply-adds spent on training",
+    "losses": "Training loss against the epoch, a panel a model",
+    "improvement": "How often one model beats another against the epoch, a panel a pair",
+    "solved": "Share of replicates that have solved the task against the epoch, a panel a model",
+    "final": "Distribution of the final test MSE over replicates, a panel a model",
+    "cost": "Test MSE against the multiply-adds spent on training, a panel a model",
     "predictions": "Predicted against true targets of the test sequences, a panel a model",
 }
+SUMMARY_COLUMNS = ("model", "solved", "typical test MSE", "verdict")
 MODEL_COLUMNS = (
     "model", "parameters", "multiply-adds", "training MSE", "test MSE", "IQM", "R2", "solved", "diverged",
 )  # fmt: skip
@@ -64,6 +65,7 @@ def report(results: Results, params: Params, note: str) -> str:
     earlier = [(words.epochs(epoch), epoch) for epoch in next(iter(results.models.values())).earlier]
     return environment.get_template("report.md.jinja").render(
         verdict=verdict(results, params),
+        summary=words.table(SUMMARY_COLUMNS, _summary_rows(results)),
         epochs=last + earlier[::-1],
         models=lambda at: words.table(MODEL_COLUMNS, _model_rows(results, at)),
         has_pairs=bool(results.pairs),
@@ -88,6 +90,22 @@ def _learned(first: ModelOutcome, second: ModelOutcome, params: Params) -> str:
         for name, outcome in zip(names, (first, second), strict=True)
     )
     return f"{' and '.join(shares)} replicates have solved the task (test R2 of {params.evaluate.solved_r2:g} or more)"
+
+
+def _summary_rows(results: Results) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of SUMMARY_COLUMNS after the last epoch."""
+    for name, model in results.models.items():
+        against = {split_pair(pair): compared.last.test for pair, compared in results.pairs.items()}
+        yield (
+            name,
+            words.with_interval(model.last.solved, percent),
+            words.with_interval(model.last.test.iqm, number),
+            ", ".join(
+                f"{test.verdict} against {second}"
+                for (first, second), test in against.items()
+                if first == name
+            ),
+        )
 
 
 def _model_rows(results: Results, at: int | None) -> Iterator[tuple[str, ...]]:
