@@ -1,10 +1,7 @@
 """What lies in reports/: details.json, metrics.json, the tables and the figures. Written and read here alone.
 
-details.json holds all numbers. Its grammar: a group a model by its name and a group a pair as "a_vs_b", each with what
-came out after the last epoch and, in "epoch_N", after N; an estimate `x` has the ends of its interval beside it, as
-"x_low" and "x_high"; null is a number that is undefined, or infinite. Numbers have 6 significant digits.
-
-metrics.json holds the few of them that people compare, for DVC's own tables.
+details.json is all numbers, by the names of the records below. metrics.json is the few of them that people compare, for
+DVC's own tables: a group a model, and a group a pair as "a_vs_b". Numbers have 6 significant digits.
 """
 
 import json
@@ -40,22 +37,19 @@ TABLES: dict[str, tuple[str, ...]] = {
 NAMES = ("model", "pair")  # the columns that hold no numbers
 COUNTS = ("epoch", "replicate")  # whole numbers
 
-# The grammar of details.json.
-SIZES = ("parameters", "multiply_adds")  # of a model, and so no pair has them
-VERSUS, EPOCH, LOW, HIGH = "_vs_", "epoch_", "_low", "_high"
-
 T = TypeVar("T")
 
 Verdict = Literal["better", "worse", "inconclusive"]
-MaybeInfinite = Annotated[float, BeforeValidator(lambda value: math.inf if value is None else value)]
+# JSON has no infinity, so that a word stands for it.
+Number = Annotated[float, BeforeValidator(lambda value: math.inf if value == "inf" else value)]
 
 
 class Estimate(NamedTuple):
     """A number with its interval; both ends are None where it has none. Any may be inf."""
 
-    value: MaybeInfinite
-    low: float | None = None
-    high: float | None = None
+    value: Number
+    low: Number | None = None
+    high: Number | None = None
 
 
 class Split(NamedTuple):
@@ -79,7 +73,7 @@ class Baseline(NamedTuple):
 class ModelMeasure(NamedTuple):
     """One MSE over the replicates of a model; `r2` is that of the median, None where it is undefined or -inf."""
 
-    median: MaybeInfinite
+    median: Number
     r2: float | None
     iqm: Estimate
 
@@ -139,21 +133,16 @@ class Results(NamedTuple):
 
 def write(results: Results) -> None:
     """Write reports/details.json and reports/metrics.json."""
-    details: dict[str, Any] = {"baseline": _flat(results.baseline)}
-    metrics: dict[str, Any] = {}
-    for name, model in results.models.items():
-        sizes = {size: getattr(model, size) for size in SIZES}
-        details[name] = sizes | _flat(model.last) | _by_epoch(model.earlier)
-        metrics[name] = {
-            "solved": _rounded(model.last.solved.value),
-            "test_mse": _rounded(model.last.test.iqm.value),
-        }
-    for name, pair in results.pairs.items():
-        key, test = name.replace(" vs ", VERSUS), _flat(pair.last.test)
-        details[key] = _flat(pair.last) | _by_epoch(pair.earlier)
-        metrics[key] = {name: test[name] for name in ("p", "p_low", "p_high", "verdict")}
-    for path, content in ((DETAILS, details), (METRICS, metrics)):
-        files.write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+    metrics = {
+        name: {"solved": model.last.solved.value, "test_mse": model.last.test.iqm.value}
+        for name, model in results.models.items()
+    } | {
+        pair.replace(" vs ", "_vs_"): dict(zip(("p", "p_low", "p_high"), compared.last.test.p, strict=True))
+        | {"verdict": compared.last.test.verdict}
+        for pair, compared in results.pairs.items()
+    }
+    for path, content in ((DETAILS, results), (METRICS, metrics)):
+        files.write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
 
 
 def read() -> Results:
@@ -173,22 +162,8 @@ def parse(text: str) -> Results:
         ValueError: it is no JSON, or has other groups and numbers than `write` writes.
 
     """
-    content = json.loads(text, parse_constant=_refuse)
-    if not isinstance(content, dict) or not all(isinstance(group, dict) for group in content.values()):
-        raise ValueError("found no groups of numbers")
-    nested: dict[str, Any] = {"baseline": content.pop("baseline", None), "models": {}, "pairs": {}}
-    for key, group in content.items():
-        sizes = {size: group.pop(size) for size in SIZES if size in group}
-        earlier = {at: group.pop(at) for at in list(group) if at.startswith(EPOCH)}
-        entry: dict[str, Any] = sizes | {"last": _nested(group), "earlier": {}}
-        for at, outcome in earlier.items():
-            entry["earlier"][int(at.removeprefix(EPOCH))] = _nested(outcome)
-        if sizes:
-            nested["models"][key] = entry
-        else:
-            nested["pairs"][key.replace(VERSUS, " vs ")] = entry
     try:
-        return TypeAdapter(Results).validate_python(nested, strict=True)
+        return TypeAdapter(Results).validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -241,48 +216,19 @@ def figure_path(name: str) -> Path:
     return FIGURES / f"{name}.png"
 
 
-def _flat(record: Any) -> dict[str, Any]:
-    """Return a record as details.json has it: of an estimate x the entries x, x_low and x_high."""
-    content: dict[str, Any] = {}
-    for name, value in record._asdict().items():
-        if isinstance(value, Estimate):
-            content |= dict(zip((name, name + LOW, name + HIGH), map(_rounded, value), strict=True))
-        elif isinstance(value, tuple):
-            content[name] = _flat(value)
-        elif name != "detectable" or record.verdict == "inconclusive":
-            content[name] = _rounded(value)
-    return content
-
-
-def _nested(content: Any) -> Any:
-    """Return what `_flat` made of a record, with its estimates as mappings again."""
-    if not isinstance(content, dict):
-        return content
-    nested = {name: _nested(value) for name, value in content.items() if not name.endswith((LOW, HIGH))}
-    for name in nested:
-        if name + LOW in content:
-            low, high = content[name + LOW], content.get(name + HIGH)
-            high = math.inf if high is None and low is not None else high
-            nested[name] = {"value": nested[name], "low": low, "high": high}
-    return nested
-
-
 def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
 
 
-def _rounded(value: Any) -> Any:
-    if not isinstance(value, float | np.floating):
-        return value
-    return float(_text(value)) if math.isfinite(value) else None
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"found {constant}")
-
-
-def _by_epoch(earlier: Mapping[int, NamedTuple]) -> dict[str, Any]:
-    return {f"{EPOCH}{epoch}": _flat(outcome) for epoch, outcome in earlier.items()}
+def _plain(value: Any) -> Any:
+    """Return records as mappings, and floats rounded."""
+    if isinstance(value, tuple):
+        return _plain(value._asdict())  # type: ignore[attr-defined]
+    if isinstance(value, Mapping):
+        return {key: _plain(inner) for key, inner in value.items()}
+    if isinstance(value, float):
+        return float(_text(value)) if math.isfinite(value) else _text(value)
+    return value
 
 
 def _read(path: Path, parse: Callable[[str], T]) -> T:

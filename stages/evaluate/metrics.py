@@ -54,7 +54,9 @@ def model_measure(mse: np.ndarray, variance: float, rng: np.random.Generator) ->
     r2 = statistics.r2(median, variance)
     iqm = statistics.interquartile_mean_interval(mse, LEVEL, rng)
     return ModelMeasure(
-        median, None if r2 is None else float(r2), estimate(statistics.interquartile_mean(mse), iqm)
+        median,
+        None if r2 is None or np.isinf(r2) else float(r2),
+        estimate(statistics.interquartile_mean(mse), iqm),
     )
 
 
