@@ -40,8 +40,16 @@ COUNTS = ("epoch", "replicate")  # whole numbers
 T = TypeVar("T")
 
 Verdict = Literal["better", "worse", "inconclusive"]
-# JSON has no infinity, so that a word stands for it.
-Number = Annotated[float, BeforeValidator(lambda value: math.inf if value == "inf" else value)]
+
+
+def _number(value: Any) -> Any:
+    """Return what stands in JSON, which has no infinity, for a number."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"found {value}")
+    return math.inf if value == "inf" else value
+
+
+Number = Annotated[float, BeforeValidator(_number)]
 
 
 class Estimate(NamedTuple):
@@ -55,8 +63,8 @@ class Estimate(NamedTuple):
 class Split(NamedTuple):
     """A number of the test data and of the training data."""
 
-    test: float
-    train: float
+    test: Number
+    train: Number
 
 
 class Baseline(NamedTuple):
@@ -74,7 +82,7 @@ class ModelMeasure(NamedTuple):
     """One MSE over the replicates of a model; `r2` is that of the median, None where it is undefined or -inf."""
 
     median: Number
-    r2: float | None
+    r2: Number | None
     iqm: Estimate
 
 
@@ -84,7 +92,7 @@ class ModelOutcome(NamedTuple):
     test: ModelMeasure
     train: ModelMeasure
     solved: Estimate
-    diverged: float
+    diverged: Number
 
 
 class PairMeasure(NamedTuple):
@@ -93,10 +101,10 @@ class PairMeasure(NamedTuple):
     """
 
     p: Estimate
-    level: float
-    p_value: float | None
+    level: Number
+    p_value: Number | None
     verdict: Verdict
-    detectable: float | None = None
+    detectable: Number | None = None
 
 
 class PairOutcome(NamedTuple):

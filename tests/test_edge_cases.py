@@ -36,7 +36,7 @@ def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Ru
     assert not any("nan" in text for text in [page, *tables])
     assert "None" not in page
     metrics = json.loads(found["reports/metrics.json"], parse_constant=pytest.fail)
-    assert metrics["stacked_vs_single"]["test"]["verdict"] == "inconclusive"
+    assert metrics["stacked_vs_single"]["verdict"] == "inconclusive"
 
 
 def test_a_pair_without_its_model_is_skipped_with_a_line(run: Run, tmp_path: Path) -> None:

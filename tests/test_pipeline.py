@@ -26,6 +26,7 @@ REPORTS = {
     "reports/figures/predictions.png",
     "reports/figures/solved.png",
     "reports/comparisons.csv",
+    "reports/details.json",
     "reports/losses.csv",
     "reports/metrics.json",
     "reports/outcomes.csv",
@@ -166,8 +167,8 @@ def test_divergence_is_a_result(project: Path, run: Run) -> None:
     assert done.returncode == 0, done.stderr
     losses = (project / "data/losses/stacked.csv").read_text()
     assert re.search(r",(inf|nan),", losses)
-    metrics = json.loads((project / "reports/metrics.json").read_text())
-    assert metrics["stacked"]["diverged"] > 0
+    details = json.loads((project / "reports/details.json").read_text())
+    assert details["models"]["stacked"]["last"]["diverged"] > 0
     assert "nan" not in (project / "reports/README.md").read_text()
 
 

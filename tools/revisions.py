@@ -12,7 +12,7 @@ from dvc.scm import RevError
 
 from stages import results
 from stages.errors import InputError, one_line
-from stages.results import FIGURES, METRICS, REPORTS, Results
+from stages.results import DETAILS, FIGURES, REPORTS, Results
 from stages.yaml12 import parse_yaml
 from tools.git import git, git_or_nothing
 
@@ -127,8 +127,8 @@ class Files:
         raise InputError(f"{self.name}: {problem}; {remedy}")
 
     def results(self) -> Results:
-        """Return reports/metrics.json."""
-        return self.read(METRICS, lambda content: results.parse(content.decode()))
+        """Return reports/details.json."""
+        return self.read(DETAILS, lambda content: results.parse(content.decode()))
 
     def table(self, name: str) -> pd.DataFrame:
         """Return a table of reports/."""

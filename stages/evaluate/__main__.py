@@ -13,7 +13,7 @@ from stages.streams import stream
 
 
 def main() -> None:
-    """Write reports/metrics.json and the tables beside it."""
+    """Write reports/details.json, metrics.json and the tables beside them."""
     params, dataset = load_params(), read_dataset()
     samples, steps, inputs = dataset.x_train.shape
     architectures = {name: architecture(model, inputs) for name, model in params.models.items()}

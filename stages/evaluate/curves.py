@@ -1,4 +1,4 @@
-"""The tables of reports/ beside metrics.json: the rows of each, model by model."""
+"""The tables of reports/: the rows of each, model by model."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""The numbers of reports/metrics.json: of each model, and of each pair that is compared."""
+"""The numbers of reports/details.json: of each model, and of each pair that is compared."""
 
 from collections.abc import Callable, Mapping, Sequence
 

@@ -16,7 +16,7 @@ from tests.conftest import Run, change, make_project, run_stages
 MODELS = {"single": (4, 1), "stacked": (4, 2), "wide": (4, 1)}  # hidden_size, num_layers
 PAIRS = [("stacked", "single"), ("stacked", "wide")]
 EARLY, LAST, STEPS, REPLICATES, SOLVED_R2 = 10, 30, 5, 6, 0.3
-EPOCHS = {LAST: (), EARLY: (f"epoch_{EARLY}",)}  # with the keys of their groups in metrics.json
+EPOCHS = {LAST: ("last",), EARLY: ("earlier", str(EARLY))}  # with where they are in details.json
 
 pytestmark = pytest.mark.slow
 
@@ -56,16 +56,15 @@ def outcomes(folder: Path, targets: dict[str, np.ndarray]) -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def metrics(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "reports/metrics.json").read_text())
+    return json.loads((folder / "reports/details.json").read_text())
 
 
 def rounded(value: float) -> Any:
-    """Return what metrics.json has for `value`: null where it is not finite."""
-    return pytest.approx(value, rel=1e-4) if np.isfinite(value) else None
+    """Return what details.json has for `value`."""
+    return pytest.approx(value, rel=1e-4) if np.isfinite(value) else "inf"
 
 
-def group(metrics: dict[str, Any], name: str, epoch: int) -> dict[str, Any]:
-    found = metrics[name]
+def group(found: dict[str, Any], epoch: int) -> dict[str, Any]:
     for key in EPOCHS[epoch]:
         found = found[key]
     return found
@@ -84,47 +83,46 @@ def test_the_run_has_something_to_tell(outcomes: pd.DataFrame, targets: dict[str
 def test_models(
     name: str, epoch: int, outcomes: pd.DataFrame, targets: dict[str, np.ndarray], metrics: dict[str, Any]
 ) -> None:
-    found, expected = group(metrics, name, epoch), outcomes.loc[name, epoch]
+    found, expected = group(metrics["models"][name], epoch), outcomes.loc[name, epoch]
     for part in ("train", "test"):
         median = expected[f"{part}_mse"].median()
         assert found[part]["median"] == rounded(median)
-        assert found[part]["r2"] == rounded(1 - median / targets[part].var())
+        r2 = 1 - median / targets[part].var()
+        assert found[part]["r2"] == (rounded(r2) if np.isfinite(r2) else None)
         iqm = statistics.interquartile_mean(expected[f"{part}_mse"])
-        assert found[part]["iqm"] == rounded(iqm)
+        assert found[part]["iqm"]["value"] == rounded(iqm)
     solved = int((1 - expected["test_mse"] / targets["test"].var() >= SOLVED_R2).sum())
     wilson = stats.binomtest(solved, REPLICATES).proportion_ci(0.95, "wilson")
-    assert [found["solved"], found["solved_low"], found["solved_high"]] == pytest.approx(
-        [solved / REPLICATES, *wilson], abs=1e-5
-    )
+    assert list(found["solved"].values()) == pytest.approx([solved / REPLICATES, *wilson], abs=1e-5)
     assert found["diverged"] == pytest.approx(np.isinf(expected["test_mse"]).mean(), abs=1e-5)
 
 
 @pytest.mark.parametrize("epoch", EPOCHS)
 @pytest.mark.parametrize("pair", PAIRS)
 def test_pairs(pair: tuple[str, str], epoch: int, outcomes: pd.DataFrame, metrics: dict[str, Any]) -> None:
-    found = group(metrics, "_vs_".join(pair), epoch)
+    found = group(metrics["pairs"][" vs ".join(pair)], epoch)
     for part in ("train", "test"):
         a, b = (outcomes.loc[name, epoch][f"{part}_mse"] for name in pair)
         p = stats.mannwhitneyu(b, a, method="asymptotic").statistic / REPLICATES**2
-        assert found[part]["p"] == pytest.approx(p, abs=1e-5)
+        assert found[part]["p"]["value"] == pytest.approx(p, abs=1e-5)
         primary = (pair, epoch, part) == (PAIRS[0], LAST, "test")
         level = 0.95 if primary else 1 - 0.05 / 7  # 2 pairs at 2 epochs by 2 measures, less the primary one
         assert found[part]["level"] == pytest.approx(level, abs=1e-5)
         interval = statistics.probability_of_improvement_interval(a, b, level)
         assert interval is not None
-        assert [found[part]["p_low"], found[part]["p_high"]] == pytest.approx(list(interval), abs=1e-5)
+        assert list(found[part]["p"].values())[1:] == pytest.approx(list(interval), abs=1e-5)
         assert found[part]["verdict"] == statistics.verdict(interval, REPLICATES)
         if np.isfinite(a).all() and np.isfinite(b).all():
             assert found[part]["p_value"] == pytest.approx(stats.brunnermunzel(a, b).pvalue, rel=1e-4)
-    ours, theirs = (group(metrics, name, epoch)["solved"] for name in pair)
-    assert found["solved_difference"] == pytest.approx(ours - theirs, abs=1e-5)
+    ours, theirs = (group(metrics["models"][name], epoch)["solved"]["value"] for name in pair)
+    assert found["solved_difference"]["value"] == pytest.approx(ours - theirs, abs=1e-5)
 
 
 def test_sizes_and_baselines(folder: Path, targets: dict[str, np.ndarray], metrics: dict[str, Any]) -> None:
     for name, (hidden, layers) in MODELS.items():
         recurrent = hidden + hidden**2 + (layers - 1) * 2 * hidden**2
-        assert metrics[name]["parameters"] == recurrent + layers * 2 * hidden + hidden + 1
-        assert metrics[name]["multiply_adds"] == STEPS * recurrent + hidden
+        assert metrics["models"][name]["parameters"] == recurrent + layers * 2 * hidden + hidden + 1
+        assert metrics["models"][name]["multiply_adds"] == STEPS * recurrent + hidden
     arrays = load_file(folder / "data/dataset.safetensors")
     x = {part: arrays[f"x_{part}"][:, :, 0].astype(float) for part in targets}
     fitted = np.linalg.lstsq(np.c_[x["train"], np.ones(len(x["train"]))], targets["train"])[0]

@@ -294,7 +294,7 @@ def real_outcomes() -> Array:
     The first is the primary question's, the test MSE after the last epoch.
     """
     table = pd.read_csv(TOP / "reports/outcomes.csv")
-    constant = json.loads((TOP / "reports/metrics.json").read_text())["baseline"]["mean"]
+    constant = json.loads((TOP / "reports/details.json").read_text())["baseline"]["mean"]
     gone = pd.DataFrame({key: statistics.diverged(table[f"{key}_mse"], constant[key]) for key in constant})
     mse = table[["test_mse", "train_mse"]].mask(gone.any(axis=1), INF)
     mse.index = pd.MultiIndex.from_frame(table[["model", "replicate", "epoch"]])

@@ -94,10 +94,13 @@ def test_a_missing_primary_pair_is_said() -> None:
     assert "| pair |" not in report(without, params(), "")
 
 
-def test_tables_have_a_row_a_model_a_baseline_and_a_comparison_for_each_epoch() -> None:
+def test_the_page_has_a_summary_and_tables_with_a_row_a_model_a_baseline_and_a_comparison_for_each_epoch() -> (
+    None
+):
     page = report(INCONCLUSIVE, params(), "A note.")
-    assert page.index(verdict(INCONCLUSIVE, params())) < page.index("## After 1,000 epochs")
-    assert page.index("## After 1,000 epochs") < page.index("## After 100 epochs")
+    parts = (verdict(INCONCLUSIVE, params()), "1,000 epochs</summary>", " 100 epochs</summary>")
+    assert sorted(parts, key=page.index) == list(parts)
+    assert "| stacked | 30 % (26 to 66 %) | 0.00165 (0.00023 to inf) | inconclusive against single |" in page
     row = (
         "| 1,153 | 21,152 | 0.00122 | 0.00129 | 0.00165 (0.00023 to inf) | 0.686 | 45 % (26 to 66 %) | 10 % |"
     )

@@ -155,7 +155,7 @@ def compared(finished_project: Path, run: Run, tmp_path_factory: pytest.TempPath
             "dvc exp run --temp --name idea -S evaluate.solved_r2=0.8 -S models.stacked.num_layers=3",
             "git checkout -q --orphan bare && git rm -q -rf . && git commit -q --allow-empty -m Bare",
             "git checkout -q -b unrun main && git rm -q -r reports && git commit -q -m Unrun",
-            "git checkout -q -b broken main && echo { > reports/metrics.json && git commit -q -am Broken",
+            "git checkout -q -b broken main && echo { > reports/details.json && git commit -q -am Broken",
             "git checkout -q -b uncached main && mv .git/cached.yaml dvc.yaml && git rm -q --cached reports/losses.csv "
             "&& git commit -q -am Uncached && rm reports/losses.csv && git checkout -q main",
         ):

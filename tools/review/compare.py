@@ -75,7 +75,7 @@ def sections(revisions: Sequence[Revision]) -> list[tuple[str, Table]]:
 def legend(revisions: Sequence[Revision]) -> str:
     """Return what the figures in the tables mean."""
     return (
-        "In brackets the intervals of reports/metrics.json over replicates, at 95 % each; those of pairs other "
+        "In brackets the intervals of reports/details.json over replicates, at 95 % each; those of pairs other "
         "than the primary question are widened for their number. Verdicts: the share of pairs of replicates in "
         f"which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above or "
         f"below that of {headings(revisions)[0]}."

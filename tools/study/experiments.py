@@ -13,7 +13,7 @@ from tools.revisions import Files
 
 
 class Experiment(NamedTuple):
-    """reports/metrics.json, outcomes.csv, and the rows of comparisons.csv at the same epochs."""
+    """reports/details.json, outcomes.csv, and the rows of comparisons.csv at the same epochs."""
 
     results: Results
     outcomes: pd.DataFrame

@@ -56,7 +56,7 @@ def test_diverged_replicates_end_the_band_at_the_top_and_a_diverged_median_the_c
 
 def test_in_dvcs_chart_a_model_has_the_colour_of_the_figures_and_no_revision_one_of_theirs() -> None:
     template = json.loads(charts.LOSSES.read_text())
-    for models in (["stacked", "single"], ["deep", "wide", "a", "b"], [*figures.STYLES, *"abcde"]):
+    for models in (["stacked", "single"], ["deep", "wide", "a", "b"], [*figures.COLOURS, *"abcde"]):
         values = [
             {"rev": "main", "model": model, "epoch": str(epoch), "median": "0.5", "q25": "0.1", "q75": "inf"}
             for model in models
@@ -65,9 +65,8 @@ def test_in_dvcs_chart_a_model_has_the_colour_of_the_figures_and_no_revision_one
         template["data"]["values"] = values
         svg = vl_convert.vegalite_to_svg(json.dumps(template | {"width": 300}))
         lines = re.findall(r'model: (\w+);[^>]*"line mark"[^>]* stroke="([^"]+)"', svg)
-        assert dict(lines) == {name: colour for name, (colour, _) in figures.styles(models).items()}
-    of_models = {colour for colour, _ in [*figures.STYLES.values(), *figures.OTHERS]}
-    assert of_models.isdisjoint(charts.COLOURS)
+        assert dict(lines) == figures.colours(models)
+    assert {*figures.COLOURS.values(), *figures.OTHERS}.isdisjoint(charts.COLOURS)
 
 
 def test_in_dvcs_chart_the_epochs_of_revisions_do_not_add_up() -> None:

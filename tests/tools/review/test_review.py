@@ -99,9 +99,9 @@ def test_what_cannot_be_read_is_said_in_a_line_each_and_the_rest_compared(
         "nope: no such branch, tag, commit or finished experiment; "
         "`git branch -a` and `dvc exp list -A` show them",
         "bare: holds no pipeline, no dvc.yaml; name another revision",
-        "unrun: has no reports/metrics.json; run the pipeline there and commit its reports",
-        "broken: reports/metrics.json is damaged (Expecting property name enclosed in double quotes: "
-        "line 2 column 1 (char 2)); run the pipeline there and commit its reports",
+        "unrun: has no reports/details.json; run the pipeline there and commit its reports",
+        "broken: reports/details.json is damaged (: Invalid JSON: EOF while parsing an object at line 2 column 0); "
+        "run the pipeline there and commit its reports",
         "uncached: reports/losses.csv is not in the DVC cache; `dvc fetch --all-commits` gets it",
     ]
     assert "| models.stacked.num_layers | 2 | 3 |" in out.splitlines()
@@ -117,11 +117,11 @@ def test_with_nothing_left_to_compare_it_ends_with_2(
 
 
 def test_a_workspace_without_reports_spoils_no_other_comparison(project: Path, review: Review) -> None:
-    (project / "reports/metrics.json").unlink()
+    (project / "reports/details.json").unlink()
     code, out, err = review(project, "main", "idea", "workspace")
     assert code == 0
     assert "## Review: idea (" in out
-    assert err == "workspace: has no reports/metrics.json; `dvc repro` makes it\n"
+    assert err == "workspace: has no reports/details.json; `dvc repro` makes it\n"
 
 
 def test_wrong_params_are_no_traceback(project: Path, review: Review) -> None:
@@ -135,7 +135,7 @@ def test_wrong_params_are_no_traceback(project: Path, review: Review) -> None:
 @pytest.mark.parametrize(
     ("path", "text", "says"),
     [
-        ("reports/metrics.json", "[1]", "found no groups of numbers"),
+        ("reports/details.json", "[1]", "Input should be"),
         (
             "reports/losses.csv",
             "model,epoch,median,q25,q75\nsingle,0,x,0,0\n",
@@ -164,12 +164,12 @@ def test_a_damaged_file_is_named_and_spoils_no_other_comparison(
 
 
 def test_what_is_no_file_or_no_commit_is_told(project: Path, review: Review) -> None:
-    (project / "reports/metrics.json").unlink()
-    (project / "reports/metrics.json").mkdir()
+    (project / "reports/details.json").unlink()
+    (project / "reports/details.json").mkdir()
     code, _, err = review(project, "main", "idea", "workspace", "HEAD:params.yaml", "main^{tree}", "")
     assert code == 0
     lines = err.splitlines()
-    assert lines[0].startswith("workspace: reports/metrics.json is damaged (")
+    assert lines[0].startswith("workspace: reports/details.json is damaged (")
     assert [line.partition(":")[0] for line in lines[1:]] == ["HEAD", "main^{tree}", "an empty name"]
     assert all("no such branch, tag, commit" in line for line in lines[1:])
 
