@@ -1,61 +1,82 @@
-# `make` sets up .venv and runs the pipeline, `make test` the tests, `make lint` what .ci/run checks before them,
-# `make bench` measures speed, `make study` repeats the study behind the README's answer.
-# `make prove` shows whether the committed results are what the committed code makes, `make experiments` what was tried.
-# Python 3.11 is the one these pins were tried with; another: make PYTHON=/path/to/python3.11
-
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 PYTHON ?= python3
 VENV := .venv
-OUTCOME := stacked_vs_single.test.p
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test prove experiments bench study lint lock clean
+.PHONY: repro test prove experiments bench study lint lock clean distclean help
 .DEFAULT_GOAL := repro
 
-repro: $(VENV)/run-time
+repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (also plain `make`)
 	@python -m stages.params
+	@git config user.email >/dev/null || echo "No git identity, which dvc exp run needs: git config --global user.name 'Your Name'; git config --global user.email you@example.org"
 	@dvc repro
+	@sed -n '3s/^/\n/p' reports/README.md
+	@echo "More in reports/README.md; the figures are in reports/figures/."
 
-test: $(VENV)/tests
+test: $(VENV)/tests ## run the tests
 	@pytest
 
-prove: $(VENV)/run-time
+prove: $(VENV)/run-time ## run HEAD from nothing and say whether its results come out again
 	@python -m tools.prove
 
-# What changed and what came out, best first: DVC has no setting for the columns, and all of them fill ten screens.
-experiments: $(VENV)/run-time
-	@dvc exp show --no-pager --hide-workspace --only-changed --sort-by $(OUTCOME) --sort-order desc \
-		--drop '(?!Exp|(data|models|train|evaluate)\.|$(OUTCOME)$$)' --keep '$(OUTCOME)$$'
+experiments: $(VENV)/run-time ## list the experiments: what changed in each, and what came out
+	@python -m tools.experiments
 
-bench: $(VENV)/tests
+bench: $(VENV)/tests ## measure speed
 	@python -m tools.bench
 
-study: $(VENV)/run-time
+study: $(VENV)/run-time ## repeat the study behind the README's answer (an hour or two)
 	@python -m tools.study
 
-lint: $(VENV)/tests
+lint: $(VENV)/tests ## check style and types
 	@ruff check .
 	@ruff format --check .
 	@mypy
 
-# From requirements.in, with uv on PATH; torch's CUDA packages stay out, since its CPU build must not bring them along.
-lock:
+# With uv on PATH. torch's CUDA packages stay out, since its CPU build must not bring them along.
+lock: ## resolve requirements.in to requirements.txt, and tests/ likewise
 	@for name in requirements tests/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
 			$$name.in --output-file $$name.txt && \
 		sed -i -E '/^(nvidia-|cuda-|triton)/d' $$name.txt || exit; \
 	done
 
-clean:
+clean: ## remove .venv
 	rm -rf $(VENV)
+	@echo "Left: data/ and .dvc/cache, what was trained; make distclean removes them too"
+
+distclean: clean ## remove all that can be made again: .venv, data/, DVC's cache and temporary files
+	rm -rf data .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@echo "Left: the experiments (dvc exp remove --all-commits), and the compiled trainer in your cache folder"
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand --tabs=20
+
+define PLATFORM
+import shutil, sys
+found = sys.version_info[:2]
+if not (3, 11) <= found < (3, 15):
+    sys.exit("Python %d.%d found; needed: 3.11 to 3.14 (make PYTHON=/path/to/python3)" % found)
+if sys.platform == "linux":
+    if not shutil.which("nvidia-smi"):
+        print("No NVIDIA GPU here:", end=" ")
+    print("torch's default build brings 2.2 GB of CUDA along, 2.9 GB in all; nothing here needs it.")
+    print("The CPU build, 0.4 GB in all: PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make")
+endef
+export PLATFORM
 
 $(VENV)/run-time: requirements.txt
-	@"$(PYTHON)" -c 'import sys; v = sys.version_info; v[:2] == (3, 11) or sys.exit(f"Python {v[0]}.{v[1]} found; tried with and needed: 3.11 (make PYTHON=/path/to/python3.11)")'
+	@"$(PYTHON)" -c "$$PLATFORM"
 	@test -x $(VENV)/bin/python || "$(PYTHON)" -m venv $(VENV)
-	@echo "Installing requirements.txt into $(VENV), which takes a few minutes the first time"
-	@python -m pip install --quiet --disable-pip-version-check --requirement requirements.txt
+	@echo "Installing requirements.txt into $(VENV):"
+	@python -m pip install --disable-pip-version-check --progress-bar off --requirement requirements.txt \
+		| sed -n '/\.metadata/d; s/^ *Downloading /  /p'
 	@touch $@
 
 $(VENV)/tests: $(VENV)/run-time tests/requirements.txt
-	@python -m pip install --quiet --disable-pip-version-check --requirement tests/requirements.txt
+	@echo "Installing tests/requirements.txt into $(VENV):"
+	@python -m pip install --disable-pip-version-check --progress-bar off --requirement tests/requirements.txt \
+		| sed -n '/\.metadata/d; s/^ *Downloading /  /p'
 	@touch $@

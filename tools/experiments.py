@@ -1,0 +1,39 @@
+"""`python -m tools.experiments`: the experiments since the last commit, best first, in 80 columns.
+
+What changed comes before what came out, for which DVC's own table has no setting.
+"""
+
+import subprocess
+from textwrap import fill
+
+from stages import words
+from stages.errors import run
+from stages.params import load_params
+from tools.git import check_top_folder
+from tools.review.compare import differences
+from tools.revisions import Revision, read_revision
+
+
+def main() -> None:
+    """Print two lines an experiment, and before them the commit's own."""
+    check_top_folder()
+    pair = load_params().evaluate.primary
+    listed = subprocess.run(["dvc", "exp", "list", "--name-only"], capture_output=True, text=True, check=True)
+    base, *experiments = map(read_revision, ["HEAD", *listed.stdout.split()])
+    print(
+        fill(f"How often {pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict", 80)
+    )
+    for one in sorted([base, *experiments], key=lambda one: -share(one, pair)):
+        changed = differences(one, base) or "the last commit"
+        outcome = words.outcome(one.results.pairs[pair].last.test) if pair in one.results.pairs else "none"
+        print("\n" + fill(changed, 80, break_on_hyphens=False))
+        print(f"    {outcome:<45}{'' if one is base else one.name}")
+
+
+def share(one: Revision, pair: str) -> float:
+    """Return what experiments are sorted by."""
+    return one.results.pairs[pair].last.test.p.value if pair in one.results.pairs else -1
+
+
+if __name__ == "__main__":
+    run(main)
