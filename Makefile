@@ -40,7 +40,7 @@ lock: ## resolve requirements.in to requirements.txt, and tests/ likewise
 	@for name in requirements tests/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
 			$$name.in --output-file $$name.txt && \
-		sed -i -E '/^(nvidia-|cuda-|triton)/d' $$name.txt || exit; \
+		sed -i.whole -E '/^(nvidia-|cuda-|triton)/d' $$name.txt && rm $$name.txt.whole || exit; \
 	done
 
 clean: ## remove .venv
