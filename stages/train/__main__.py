@@ -22,7 +22,9 @@ def main() -> None:
     model, train, dataset = params.models[name], params.train, read_dataset()
     N, T, input_size = dataset.x_train.shape
     network = architecture(model, input_size)
-    training = Training(train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every)
+    training = Training(
+        train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every
+    )
     engine = load_engine(train.engine, network.cell, train.device)
     threads = available_threads() if engine.threads else 1
     check_memory(
