@@ -38,11 +38,11 @@ def experiment(
     detectable: float | None = 0.61,
 ) -> Experiment:
     """Return an experiment with these IQMs, and the same outcome in both pairs."""
-    iqm = {"single": single, "stacked": stacked, "wide": wide}
-    groups = {
-        name: made_up.model(Estimate(value, 0.001, math.inf), Estimate(solved, 0.4, 0.6))
-        for name, value in iqm.items()
+    iqm = {
+        name: Estimate(value, 0.001, math.inf) if value < math.inf else Estimate(value)
+        for name, value in (("single", single), ("stacked", stacked), ("wide", wide))
     }
+    groups = {name: made_up.model(estimate, Estimate(solved, 0.4, 0.6)) for name, estimate in iqm.items()}
     early = made_up.pair(Estimate(p / 2, 0.5, 0.7), "worse").last.test
     compared = made_up.pair(
         Estimate(p, 0.5, 0.7), verdict, early, detectable if verdict == "inconclusive" else None
@@ -126,8 +126,9 @@ def test_page_figure_and_tables_show_every_run(params: Params) -> None:
     assert [text.get_text() for text in panels[0].get_yticklabels()] == list(runs)
     drawn = [np.asarray(line.get_xdata()).tolist() for line in panels[0].get_lines()]
     assert drawn[:-1] == [[0.5, 0.7], [0.6]] * 3 + [[0.5, 0.7], [0.8]]
-    assert len(list(answer.sweep_rows(ran))) == 4 * 3
-    assert list(answer.sweep_rows(ran))[-1][3:] == (0.002, 3e-5, 0.001, math.inf, 0.5, 0.4, 0.6, 0.0)
+    *_, without_interval, _, _, last = answer.sweep_rows(ran)
+    assert last == ("best, fresh seeds", "wide", 0.001, 0.002, 3e-5, 0.001, math.inf, 0.5, 0.4, 0.6, 0.0)
+    assert without_interval[:7] == ("lr 0.01, selection seeds", "wide", 0.01, 0.002, math.inf, "", "")
     assert list(answer.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
 
 
