@@ -5,6 +5,7 @@ mistakes (no models, a name that is a number) would otherwise fail inside DVC, i
 """
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -121,6 +122,19 @@ def load_params() -> Params:
         InputError: the file is missing, no YAML, or holds anything but what the classes above allow.
 
     """
+    try:
+        return _load()
+    except InputError as error:
+        # `dvc exp run -S` leaves what it set, but for its temporary folders.
+        changed = (
+            subprocess.run(["git", "diff", "--quiet", "HEAD", "--", PATH], capture_output=True).returncode
+            == 1
+        )
+        undo = "; `git restore params.yaml` undoes what changed since the last commit"
+        raise InputError(f"{error}{undo if changed and '.dvc' not in Path.cwd().parts else ''}") from None
+
+
+def _load() -> Params:
     try:
         document = parse_yaml(PATH.read_text(encoding="utf-8"))
     except FileNotFoundError:

@@ -1,6 +1,7 @@
 """params.yaml: what is accepted, and the line that each mistake gets."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,19 @@ def test_a_folder_in_its_place_is_told(capsys: pytest.CaptureFixture[str]) -> No
         run(load_params)  # type: ignore[arg-type]
     assert caught.value.code == 2
     assert capsys.readouterr().err == "params.yaml: Is a directory\n"
+
+
+def test_a_mistake_in_a_repository_says_how_to_undo_it() -> None:
+    write(COMMITTED)
+    git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
+    for command in (
+        ["init", "--quiet"],
+        ["add", "params.yaml"],
+        ["commit", "--quiet", "--message", "Params"],
+    ):
+        subprocess.run([*git, *command], check=True)
+    write(with_change(r"lr: 0\.01", "lr: bad"))
+    with pytest.raises(
+        InputError, match=r"allowed: a number above 0; `git restore params\.yaml` undoes what"
+    ):
+        load_params()

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -119,20 +120,33 @@ def test_it_asks_for_no_more_than_it_needs(workflow: dict[str, Any]) -> None:
     assert workflow["permissions"] == {}
     assert {name: job["permissions"] for name, job in workflow["jobs"].items()} == {
         "results": {"contents": "read"},
+        "elsewhere": {"contents": "read"},
         "comment": {"pull-requests": "write"},
     }
     used = [step["uses"] for job in workflow["jobs"].values() for step in job["steps"] if "uses" in step]
     assert {name.partition("/")[0] for name in used} == {"actions"}
     # The job that may write runs nothing of the request's.
     assert [step.get("uses") for step in workflow["jobs"]["comment"]["steps"]] == [None]
-    assert workflow["jobs"]["results"]["steps"][0]["with"]["persist-credentials"] is False
+    for job in ("results", "elsewhere"):
+        assert workflow["jobs"][job]["steps"][0]["with"]["persist-credentials"] is False
     assert "secrets." not in WORKFLOW.read_text()
 
 
 def test_texts_of_the_request_enter_scripts_through_variables_alone(workflow: dict[str, Any]) -> None:
     scripts = [step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step]
-    assert len(scripts) == 6
+    assert len(scripts) == 9
     assert not any("${{" in script for script in scripts)
+
+
+def test_the_oldest_and_the_newest_python_are_tested_and_one_job_alone_comments(
+    workflow: dict[str, Any],
+) -> None:
+    oldest = workflow["jobs"]["results"]["steps"][1]["with"]["python-version"]
+    newest = max(leg["python"] for leg in workflow["jobs"]["elsewhere"]["strategy"]["matrix"]["include"])
+    allowed = tomllib.loads((TOP / "pyproject.toml").read_text())["project"]["requires-python"]
+    assert allowed == f">={oldest},<3.{int(newest.removeprefix('3.')) + 1}"
+    assert workflow["jobs"]["comment"]["needs"] == "results"
+    assert "strategy" not in workflow["jobs"]["results"]
 
 
 def test_it_looks_at_the_requests_own_commit_with_its_history_and_pips_cache(
