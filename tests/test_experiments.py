@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.train.compiled import ContentLocator
+from stages.train.exact.compiled import cache_folder
 from tests.conftest import TOP, Run, files, stages_run
 
 
@@ -22,7 +22,7 @@ def wait_for_experiments(count: int, folder: Path, run: Run) -> str:
 
 @pytest.mark.slow
 def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> None:
-    compiled = Path(ContentLocator().get_cache_path())
+    compiled = cache_folder()
     before = {path: path.stat().st_mtime_ns for path in compiled.iterdir()}
     queued = run(
         "dvc exp run --queue -S models.stacked.num_layers=1,3 -S models.stacked.lr=0.003,0.03", project

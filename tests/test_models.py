@@ -1,11 +1,11 @@
 """The modules are the ones that a reader of the PyTorch documentation expects."""
 
-import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from stages import models
+from stages.architecture import GATES, Architecture
 
 
 @pytest.mark.parametrize("module", [models.SingleLayerRNN(3, 8, 2), models.StackedRNN(3, 8, 2, num_layers=4)])
@@ -23,22 +23,30 @@ def test_stacked_has_two_layers_unless_told_otherwise() -> None:
     assert models.StackedRNN(1, 32, 1).rnn.num_layers == 2
 
 
-def test_the_control_has_as_many_parameters_as_stacked() -> None:
-    def parameters(hidden_size: int, num_layers: int) -> int:
-        module = models.build(
-            input_size=1, hidden_size=hidden_size, output_size=1, num_layers=num_layers, nonlinearity="tanh"
-        )
-        return sum(parameter.numel() for parameter in module.parameters())
+@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("num_layers", [1, 2, 3])
+def test_an_architecture_is_its_module(cell: str, num_layers: int) -> None:
+    architecture = Architecture(cell, 2, 4, num_layers)
+    module = models.build(architecture)
+    assert type(module) is (models.SingleLayerRNN if num_layers == 1 else models.StackedRNN)
+    state = module.state_dict()
+    assert list(architecture.shapes().items()) == [
+        (name, tuple(array.shape)) for name, array in state.items()
+    ]
+    assert architecture.parameters() == sum(array.numel() for array in state.values())
+    recurrent = sum(array.numel() for name, array in state.items() if name.startswith("rnn.weight"))
+    assert architecture.multiply_adds(7) == 7 * recurrent + state["linear.weight"].numel()
 
-    assert (parameters(32, 1), parameters(32, 2), parameters(55, 1)) == (1153, 3265, 3246)
+
+def test_too_many_layers_are_counted_without_being_built() -> None:
+    assert Architecture("rnn_tanh", 1, 1, 10**12).parameters() == 4 * 10**12 + 2
 
 
-@pytest.mark.parametrize("nonlinearity", ["tanh", "relu"])
-@pytest.mark.parametrize("num_layers", [1, 3])
-def test_load_gives_the_module_back(num_layers: int, nonlinearity: str) -> None:
-    module = models.build(
-        input_size=2, hidden_size=4, output_size=1, num_layers=num_layers, nonlinearity=nonlinearity
-    )
+@pytest.mark.parametrize("cell", GATES)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_load_gives_the_module_back_in_the_precision_of_its_weights(cell: str, dtype: torch.dtype) -> None:
+    architecture = Architecture(cell, 2, 4, 3)
+    module = models.build(architecture).to(dtype)
     weights = {name: array.numpy() for name, array in module.state_dict().items()}
-    x = torch.from_numpy(np.linspace(-1, 1, 24, dtype=np.float32).reshape(3, 4, 2))
-    assert torch.equal(models.load(weights, nonlinearity)(x), module(x))
+    x = torch.linspace(-1, 1, 24, dtype=dtype).reshape(3, 4, 2)
+    assert torch.equal(models.load(weights, architecture)(x), module(x))

@@ -5,41 +5,28 @@ trainer and PyTorch in float32 stands the one between PyTorch in float32 and PyT
 """
 
 import numpy as np
-import torch
-from torch import nn
 
-from stages import models
-from stages.data import Weights
+from stages.architecture import Architecture
 from stages.generate.tasks import make_dataset
 from stages.streams import stream
-from stages.train import kernel
-from stages.train.initial import initial_weights
+from stages.train import reference
+from stages.train.exact import trainer
+from stages.train.training import Training, start
 
 EPOCHS = (20, 100, 300)
 DATA = make_dataset("mean", 500, 10, 20, stream(0, "training data"), stream(0, "test data"))
 
 
-def by_torch(weights: Weights, lr: float, dtype: torch.dtype) -> np.ndarray:
-    """Return the training losses (epochs,) of the original's loop in another precision."""
-    module = models.load(weights, "tanh").to(dtype)
-    x, y = (torch.from_numpy(array).to(dtype) for array in DATA[:2])
-    optimizer = torch.optim.Adam(module.parameters(), lr=lr)
-    losses = []
-    for _ in range(max(EPOCHS)):
-        optimizer.zero_grad()
-        loss = nn.functional.mse_loss(module(x), y)
-        loss.backward()
-        optimizer.step()
-        losses.append(loss.item())
-    return np.array(losses)
-
-
-def by_kernel(weights: Weights, lr: float) -> np.ndarray:
-    """Return the training losses (epochs,) of the exact trainer."""
-    return kernel.train_replicate(
-        weights, *DATA, nonlinearity="tanh", epochs=max(EPOCHS), lr=lr, batch_size=None, clip_norm=None,
-        eval_every=max(EPOCHS), rng=stream(0, "batches"),
-    ).train_mse[:-1].astype(float)  # fmt: skip
+def losses(name: str, num_layers: int, lr: float) -> list[np.ndarray]:
+    """Return the training losses (epochs + 1,) of the exact trainer, and of PyTorch in float32 and in float64."""
+    architecture, last = Architecture("rnn_tanh", 1, 32, num_layers), max(EPOCHS)
+    training = Training(last, lr, batch_size=None, clip_norm=None, eval_every=last)
+    state = start(architecture, stream(0, "initial weights", name), stream(0, "batches", name))
+    runs = [trainer.advance(state, DATA, architecture, training, last)]
+    for dtype in (np.float32, np.float64):
+        first = reference.in_precision(state, dtype)
+        runs.append(reference.advance(first, DATA, architecture, training, last))
+    return [run.train_mse.astype(float) for run in runs]
 
 
 def main() -> None:
@@ -48,15 +35,7 @@ def main() -> None:
     print(f"| --- |{' ---: |' * len(EPOCHS)}")
     for name, num_layers in (("single", 1), ("stacked", 2)):
         for lr in (0.001, 0.003, 0.01):
-            weights = initial_weights(
-                stream(0, "initial weights", name),
-                input_size=1,
-                hidden_size=32,
-                num_layers=num_layers,
-                nonlinearity="tanh",
-            )
-            exact, single = by_kernel(weights, lr), by_torch(weights, lr, torch.float32)
-            double = by_torch(weights, lr, torch.float64)
+            exact, single, double = losses(name, num_layers, lr)
             cells = []
             for epochs in EPOCHS:
                 ours, theirs = (

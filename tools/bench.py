@@ -26,9 +26,13 @@ from numba import njit
 from torch import nn
 
 from stages import models
-from stages.train import kernel
-from stages.train.vector import LANES, add, fma, load, store
-from tests.train.digests import initial_weights, mean_task
+from stages.architecture import Architecture
+from stages.data import Dataset
+from stages.generate.tasks import make_dataset
+from stages.streams import stream
+from stages.train.exact import trainer
+from stages.train.exact.vector import LANES, add, fma, load, store
+from stages.train.training import Training, TrainState, start
 
 try:
     import jax  # type: ignore[import-not-found]
@@ -48,6 +52,20 @@ class Size(NamedTuple):
     layers: int
     steps: int = 20
     samples: int = 1000
+
+    def architecture(self) -> Architecture:
+        """The network."""
+        return Architecture("rnn_tanh", 1, self.hidden, self.layers)
+
+    def state(self, replicate: int = 0) -> TrainState:
+        """A replicate before its first epoch."""
+        streams = (stream(0, purpose, "bench", replicate) for purpose in ("initial weights", "batches"))
+        return start(self.architecture(), *streams)
+
+    def dataset(self) -> Dataset:
+        """What it is trained on."""
+        streams = (stream(0, purpose) for purpose in ("training data", "test data"))
+        return make_dataset("mean", self.samples, 1, self.steps, *streams)
 
     def operations(self) -> int:
         """Floating-point operations of a replicate-epoch: a multiply-add is two; the rest is not counted.
@@ -70,15 +88,11 @@ class Size(NamedTuple):
 
 def exact(size: Size, epochs: int, replicates: int = CORES, threads: int = CORES) -> int:
     """This trainer, one replicate a thread."""
-    x, y = mean_task(size.samples, size.steps, 1)
+    training = Training(epochs, LR, batch_size=None, clip_norm=None, eval_every=epochs)
+    dataset = size.dataset()
 
     def train(replicate: int) -> None:
-        kernel.train_replicate(
-            initial_weights(size.hidden, size.layers, 1, seed=replicate),
-            x, y, x[:1], y[:1],
-            nonlinearity="tanh", epochs=epochs, lr=LR, batch_size=None, clip_norm=None,
-            eval_every=epochs, rng=np.random.default_rng(),
-        )  # fmt: skip
+        trainer.advance(size.state(replicate), dataset, size.architecture(), training, epochs)
 
     with ThreadPoolExecutor(threads) as pool:
         list(pool.map(train, range(replicates)))
@@ -87,8 +101,8 @@ def exact(size: Size, epochs: int, replicates: int = CORES, threads: int = CORES
 
 def loop(size: Size, epochs: int) -> int:
     """The loop of the original: a module, MSELoss, Adam, as many threads as PyTorch likes."""
-    x, y = (torch.from_numpy(array) for array in mean_task(size.samples, size.steps, 1))
-    model = models.load(initial_weights(size.hidden, size.layers, 1), "tanh")
+    x, y = map(torch.from_numpy, size.dataset()[:2])
+    model = models.load(size.state().weights, size.architecture())
     criterion, optimizer = nn.MSELoss(), torch.optim.Adam(model.parameters(), lr=LR)
     for _ in range(epochs):
         optimizer.zero_grad()
@@ -104,13 +118,13 @@ def loops(pool: Pool, size: Size, epochs: int) -> int:
 
 def stacked_weights(size: Size) -> list[np.ndarray]:
     """The tensors of STACKED replicates, each (STACKED, ...), in state_dict order."""
-    replicates = [initial_weights(size.hidden, size.layers, 1, seed=r) for r in range(STACKED)]
+    replicates = [size.state(replicate).weights for replicate in range(STACKED)]
     return [np.stack(tensors) for tensors in zip(*(w.values() for w in replicates), strict=True)]
 
 
 def torch_vmap(size: Size, epochs: int) -> int:
     """torch.func.vmap over the gradient of an RNN written out (nn.RNN cannot be mapped), one Adam over all."""
-    x, y = (torch.from_numpy(array) for array in mean_task(size.samples, size.steps, 1))
+    x, y = map(torch.from_numpy, size.dataset()[:2])
     weights = [torch.tensor(tensor, requires_grad=True) for tensor in stacked_weights(size)]
 
     def loss(*w: torch.Tensor) -> torch.Tensor:
@@ -133,7 +147,7 @@ def torch_vmap(size: Size, epochs: int) -> int:
 
 def jax_training(size: Size) -> Callable[[Size, int], int]:
     """JAX's jit(vmap(scan)); all epochs in one compiled loop."""
-    x, y = (jax.numpy.asarray(array) for array in mean_task(size.samples, size.steps, 1))
+    x, y = map(jax.numpy.asarray, size.dataset()[:2])
 
     def loss(w):  # type: ignore[no-untyped-def]
         sequence = x.transpose(1, 0, 2)
@@ -181,7 +195,7 @@ def seconds(train: Callable[[Size, int], int], size: Size, epochs: int) -> float
 
 @njit(nogil=True)
 def _multiply_add(count, memory):  # type: ignore[no-untyped-def]
-    x, y = load(memory, 0), load(memory, LANES)  # type: ignore[call-arg, var-annotated]
+    x, y = load(memory, 0), load(memory, LANES)
     a = b = c = d = e = f = g = h = i = j = x
     for _ in range(count):
         a, b, c, d, e = fma(a, x, y), fma(b, x, y), fma(c, x, y), fma(d, x, y), fma(e, x, y)
@@ -285,8 +299,8 @@ def print_growth() -> None:
 COMPILE = """
 import time, numba, torch, stages.data
 start = time.perf_counter()
-from stages.train.kernel import check_platform
-check_platform()
+from stages.train.exact.trainer import check_platform
+check_platform("rnn_tanh")
 print(time.perf_counter() - start)
 """
 
@@ -320,7 +334,7 @@ def print_costs() -> None:
 
 def main() -> None:
     """Print it all."""
-    kernel.check_platform()
+    trainer.check_platform("rnn_tanh")
     peak, moved, size = fma_peak(), bandwidth(), Size(32, 2)
     print(f"{CORES} cores; multiply-add peak {peak / 1e9:.0f} GFLOP/s a core; memory {moved / 1e9:.0f} GB/s.")
     print(

@@ -95,6 +95,16 @@ def memory_needed(architecture: Architecture, training: Training, dataset: Datas
     return 16 * (samples * steps * units + architecture.parameters())
 
 
+def in_precision(state: TrainState, dtype: type[np.floating]) -> TrainState:
+    """Return the state in another precision: an oracle goes on from it in float64."""
+    weights, mean, square = (
+        {name: array.astype(dtype) for name, array in named.items()}
+        for named in (state.weights, state.mean, state.square)
+    )
+    losses = (mse.astype(dtype) for mse in (state.train_mse, state.test_mse))
+    return TrainState(state.epoch, state.steps, weights, mean, square, state.rng, *losses)
+
+
 def find_device(device: str) -> str:
     """Return "cpu" or "cuda" for train.device.
 

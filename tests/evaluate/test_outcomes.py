@@ -15,7 +15,7 @@ from stages.evaluate.predictions import check_against_losses, check_against_torc
 from stages.params import load_params
 from stages.results import Baseline, Estimate, ModelMeasure, Split
 from stages.streams import stream
-from stages.train.initial import initial_weights
+from stages.train.training import start
 from tests.conftest import TOP
 
 Y = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)  # of variance 1.25, which the constant predictor has
@@ -62,13 +62,7 @@ def test_compared_epochs_are_on_the_grid_and_end_with_the_last(
 
 def weights(architecture: Architecture, replicates: int) -> dict[str, np.ndarray]:
     drawn = [
-        initial_weights(
-            stream(0, "initial weights", "any", r),
-            input_size=architecture.input_size,
-            hidden_size=architecture.hidden_size,
-            num_layers=architecture.num_layers,
-            nonlinearity="tanh",
-        )
+        start(architecture, stream(0, "initial weights", "any", r), stream(0, "batches")).weights
         for r in range(replicates)
     ]
     return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}

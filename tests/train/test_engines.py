@@ -1,44 +1,95 @@
-"""Which engine trains, and the one line where it cannot."""
+"""Which engine trains, what it imports, and the one line where it cannot."""
 
-import tracemalloc
+import builtins
+import shutil
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
+from stages.architecture import Architecture
+from stages.data import Dataset
 from stages.errors import InputError
-from stages.params import ModelParams, TrainParams
-from stages.train import engines, kernel, reference
-from tests.conftest import Run
-
-TRAIN = TrainParams(
-    engine="exact", device="cpu", epochs=1, lr=0.01, replicates=20, seed=0, batch_size=None, clip_norm=None,
-    eval_every=1,
-)  # fmt: skip
-MODEL = ModelParams(hidden_size=32, num_layers=2, nonlinearity="tanh", lr=None)
+from stages.generate import __main__ as generate
+from stages.train import __main__ as train
+from stages.train import engines, reference
+from stages.train.exact import trainer
+from tests.conftest import TOP, Run, change
+from tests.train.cases import TRAINING
 
 
-def test_each_engine_is_the_one_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert engines.trainer(TRAIN) == (kernel.train_replicate, 3)
-    by_torch, threads = engines.trainer(TRAIN.model_copy(update={"engine": "torch"}))
-    assert (getattr(by_torch, "func", None), threads) == (reference.train_replicate, 1)
-    assert engines.predictor("exact") is kernel.predict
-    assert engines.predictor("torch") is reference.predict
+def test_each_engine_is_the_one_asked_for() -> None:
+    exact = engines.load_engine("exact", "rnn_tanh")
+    assert exact == (trainer.advance, trainer.predict, trainer.memory_needed, True)
+    by_torch = engines.load_engine("torch", "rnn_tanh")
+    assert getattr(by_torch.advance, "func", None) is reference.advance
+    assert by_torch[1:] == (reference.predict, reference.memory_needed, False)
+
+
+def test_the_exact_engine_leaves_torch_alone() -> None:
+    code = (
+        "import sys, stages.generate.__main__, stages.train.__main__; from stages.train import engines; "
+        "engines.load_engine('exact', 'rnn_tanh'); assert 'numba' in sys.modules; print('torch' in sys.modules)"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=TOP, text=True) == "False\n"
 
 
 def test_a_platform_that_numba_cannot_serve_is_told_of_torch(monkeypatch: pytest.MonkeyPatch) -> None:
-    def unsupported() -> None:
-        raise kernel.UnsupportedPlatformError("Numba cannot\ncompile here")
-
-    monkeypatch.setattr(kernel, "check_platform", unsupported)
-    for ask in (lambda: engines.trainer(TRAIN), lambda: engines.predictor("exact")):
+    def found() -> str:
         with pytest.raises(InputError) as caught:
-            ask()
-        assert str(caught.value) == (
-            "params.yaml: train.engine: found exact, but Numba cannot compile here; allowed here: torch"
-        )
+            engines.load_engine("exact", "rnn_tanh")
+        assert caught.value.__cause__ is not None
+        return str(caught.value)
+
+    def unsupported(cell: str) -> None:
+        raise RuntimeError("LLVM ERROR:\n64-bit code requested")
+
+    monkeypatch.setattr(trainer, "check_platform", unsupported)
+    allowed = "allowed here: torch"
+    assert found() == (
+        f"params.yaml: train.engine: found exact, but LLVM ERROR: 64-bit code requested; {allowed}"
+    )
+
+    real = builtins.__import__
+
+    def without_numba(name: str, *rest: Any) -> Any:
+        if name == "numba":
+            raise ImportError("Numba needs NumPy 2.2 or less")
+        return real(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", without_numba)
+    assert found() == f"params.yaml: train.engine: found exact, but Numba needs NumPy 2.2 or less; {allowed}"
+
+
+def test_a_fault_of_our_own_blames_nobody_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def faulty(cell: str) -> None:
+        raise NameError("name 'mistaken' is not defined")
+
+    monkeypatch.setattr(trainer, "check_platform", faulty)
+    with pytest.raises(NameError, match="mistaken"):
+        engines.load_engine("exact", "rnn_tanh")
+
+
+@pytest.fixture
+def with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder, now the current one, with params.yaml and the data set."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copy(TOP / "params.yaml", tmp_path)
+    generate.main()
+    return tmp_path
+
+
+def test_a_cpu_that_ends_llvm_gets_one_line(with_data: Path, run: Run) -> None:
+    environment = {"NUMBA_CPU_NAME": "pentium", "NUMBA_CPU_FEATURES": "", "PYTHONPATH": str(TOP)}
+    failed = run("python -m stages.train single", with_data, **environment)
+    assert failed.returncode == 2
+    assert failed.stderr == (
+        "params.yaml: train.engine: found exact, but Numba cannot compile for pentium; allowed here: torch\n"
+    )
 
 
 def test_cuda_without_a_gpu_is_one_line_and_auto_is_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -48,49 +99,27 @@ def test_cuda_without_a_gpu_is_one_line_and_auto_is_the_cpu(monkeypatch: pytest.
         reference.find_device("cuda")
 
 
-@pytest.mark.parametrize("engine", ["exact", "torch"])
+@pytest.mark.parametrize("name", ["exact", "torch"])
+def test_what_training_needs_grows_with_every_size_and_none_is_too_large_to_tell(name: str) -> None:
+    needed = engines.load_engine(name, "rnn_tanh").memory_needed
+
+    def samples(count: int) -> Dataset:
+        x, y = np.broadcast_to(np.float32(0), (count, 20, 1)), np.broadcast_to(np.float32(0), (count, 1))
+        return Dataset(x, y, x, y)
+
+    usual = needed(Architecture("rnn_tanh", 1, 32, 2), TRAINING, samples(1000))
+    assert 10**5 < usual < 10**8
+    assert needed(Architecture("rnn_tanh", 1, 10**7, 2), TRAINING, samples(1000)) > 10**14
+    assert needed(Architecture("rnn_tanh", 1, 32, 10**12), TRAINING, samples(1000)) > 10**14
+    assert needed(Architecture("rnn_tanh", 1, 32, 2), TRAINING, samples(10**12)) > 10**14
+
+
 def test_what_cannot_fit_is_refused_with_the_bytes_needed(
-    engine: str, monkeypatch: pytest.MonkeyPatch
+    with_data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    train = TRAIN.model_copy(update={"engine": engine})
-    engines.check_training_fits("m", MODEL, train, samples=2000, steps=20, inputs=1)
-    huge = MODEL.model_copy(update={"hidden_size": 10_000_000})
+    monkeypatch.setattr(sys, "argv", ["stages.train", "single"])
+    change(with_data / "params.yaml", "hidden_size: 32", "hidden_size: 10000000")
     with pytest.raises(
-        InputError, match=r"params\.yaml: models\.m, data and train: found sizes that need [\d,]+ bytes"
+        InputError, match=r"params\.yaml: models\.single, data and train: found sizes that need [\d,]+ bytes"
     ):
-        engines.check_training_fits("m", huge, train, samples=2000, steps=20, inputs=1)
-    with pytest.raises(InputError, match="bytes of memory"):
-        engines.check_training_fits("m", MODEL, train, samples=10**10, steps=20, inputs=1)
-
-
-def test_memory_needed_covers_what_training_takes() -> None:
-    x, y = np.zeros((1000, 20, 1), np.float32), np.zeros((1000, 1), np.float32)
-    weights = {
-        "rnn.weight_ih_l0": np.zeros((32, 1), np.float32),
-        "rnn.weight_hh_l0": np.zeros((32, 32), np.float32),
-        "rnn.bias_ih_l0": np.zeros(32, np.float32),
-        "rnn.bias_hh_l0": np.zeros(32, np.float32),
-        "linear.weight": np.zeros((1, 32), np.float32),
-        "linear.bias": np.zeros(1, np.float32),
-    }
-    kernel.check_platform()  # compiled before it is measured
-    for batch_size in (None, 100):
-        tracemalloc.start()
-        kernel.train_replicate(
-            weights, x, y, x, y, nonlinearity="tanh", epochs=1, lr=0.01, batch_size=batch_size, clip_norm=None,
-            eval_every=1, rng=np.random.default_rng(0),
-        )  # fmt: skip
-        _, peak = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-        needed = kernel.memory_needed(
-            hidden_size=32, num_layers=1, samples=2000, steps=20, inputs=1, batch_size=batch_size
-        )
-        assert peak <= needed <= 4 * peak
-
-
-def test_a_cpu_that_ends_llvm_gets_one_line(project: Path, run: Run) -> None:
-    failed = run("python -m stages.train single", project, NUMBA_CPU_NAME="pentium", NUMBA_CPU_FEATURES="")
-    assert failed.returncode == 2
-    assert failed.stderr == (
-        "params.yaml: train.engine: found exact, but Numba cannot compile for pentium; allowed here: torch\n"
-    )
+        train.main()

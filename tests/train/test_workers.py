@@ -1,44 +1,74 @@
 """Spreading replicates over cores: their order, their number of threads, and how they stop."""
 
 import threading
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stages.architecture import Architecture
 from stages.errors import InputError
 from stages.train import workers
-from stages.train.replicate import OnProgress, TrainedReplicate, measured_epochs
+from stages.train.training import TrainState
+from tests.train.cases import begin
+
+OPTIONS: dict[str, Any] = {"epochs": 5, "at_once": 2, "name": "any"}
 
 
-def replicate_of(number: int) -> TrainedReplicate:
-    return TrainedReplicate({}, np.full(2, number, np.float32), np.full(2, number, np.float32))
+def begin_replicate(replicate: int) -> TrainState:
+    return begin(Architecture("rnn_tanh", 1, 1, 1))._replace(steps=replicate)
+
+
+def go_on(state: TrainState, until: int) -> TrainState:
+    return state._replace(epoch=until, train_mse=np.zeros(until + 1, np.float32))
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3])
 def test_results_are_in_order_whatever_finishes_first(threads: int) -> None:
     last_started = threading.Event()
 
-    def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
-        on_progress(1, 0.5)
-        if replicate == 1:
+    def advance(state: TrainState, until: int) -> TrainState:
+        if state.steps == 1:
             last_started.set()
         elif threads > 1:
             assert last_started.wait(30)
-        return replicate_of(replicate)
+        return go_on(state, until)
 
-    trained = workers.train_all(train_one, range(2), threads=threads, epochs=1, name="any")
-    assert [replicate.train_mse[0] for replicate in trained] == [0, 1]
+    trained = workers.train_all(begin_replicate, advance, range(2), threads=threads, **OPTIONS)
+    assert [(state.steps, state.epoch) for state in trained] == [(0, 5), (1, 5)]
+
+
+def test_a_replicate_advances_a_few_epochs_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    seen = []
+
+    def advance(state: TrainState, until: int) -> TrainState:
+        seen.append((state.epoch, until))
+        return go_on(state, until)
+
+    workers.train_all(begin_replicate, advance, range(1), threads=1, **OPTIONS)
+    assert seen == [(0, 2), (2, 4), (4, 5)]
+    assert "5/5" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("epochs", "multiply_adds", "at_once"),
+    [(1000, 10**8, 50), (1000, 10**4, 30_000), (1000, 10**10, 3), (10, 10**12, 1)],
+)
+def test_looks_at_progress_are_neither_too_many_nor_too_few(
+    epochs: int, multiply_adds: int, at_once: int
+) -> None:
+    assert workers.epochs_at_once(epochs, multiply_adds) == at_once
 
 
 def test_a_failure_stops_the_replicates_still_to_come() -> None:
     started = []
 
-    def train_one(replicate: int, on_progress: OnProgress) -> TrainedReplicate:
-        started.append(replicate)
+    def advance(state: TrainState, until: int) -> TrainState:
+        started.append(state)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        workers.train_all(train_one, range(1000), threads=1, epochs=1, name="any")
+        workers.train_all(begin_replicate, advance, range(1000), threads=1, **OPTIONS)
     assert len(started) < 1000
 
 
@@ -50,9 +80,3 @@ def test_threads_are_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
         workers.available_threads()
     monkeypatch.delenv("OMP_NUM_THREADS")
     assert workers.available_threads() >= 1
-
-
-def test_the_last_epoch_is_always_measured() -> None:
-    assert np.flatnonzero(measured_epochs(7, 3)).tolist() == [0, 3, 6, 7]
-    assert np.flatnonzero(measured_epochs(6, 3)).tolist() == [0, 3, 6]
-    assert np.flatnonzero(measured_epochs(2, 9)).tolist() == [0, 2]

@@ -5,8 +5,8 @@ import pytest
 import torch
 from numba import njit
 
-from stages.train.activations import relu, relu_backward, tanh
-from stages.train.vector import LANES, load, store
+from stages.train.exact.activations import relu, relu_backward, tanh
+from stages.train.exact.vector import LANES, load, store
 from tools.fit_tanh import error, fit
 
 ONE = 0x3F800000
@@ -16,19 +16,19 @@ INFINITY = 0x7F800000
 @njit
 def _tanh(x, y):  # type: ignore[no-untyped-def]
     for i in range(0, x.size, LANES):
-        store(y, i, tanh(load(x, i)))  # type: ignore[call-arg]
+        store(y, i, tanh(load(x, i)))
 
 
 @njit
 def _relu(x, y):  # type: ignore[no-untyped-def]
     for i in range(0, x.size, LANES):
-        store(y, i, relu(load(x, i)))  # type: ignore[call-arg]
+        store(y, i, relu(load(x, i)))
 
 
 @njit
 def _relu_backward(h, gradient, y):  # type: ignore[no-untyped-def]
     for i in range(0, h.size, LANES):
-        store(y, i, relu_backward(load(h, i), load(gradient, i)))  # type: ignore[call-arg]
+        store(y, i, relu_backward(load(h, i), load(gradient, i)))
 
 
 def apply(function, *arrays: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
