@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from stages.params import ModelParams
 
-GATES = {"rnn_tanh": 1, "rnn_relu": 1}
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 
 
 class Architecture(NamedTuple):

@@ -10,6 +10,7 @@ from stages.architecture import GATES, Architecture
 from stages.data import Dataset, Weights
 from stages.train.exact import adam, head
 from stages.train.exact.compiled import compiled, compiled_and_kept
+from stages.train.exact.gru import GRU
 from stages.train.exact.layout import (
     BLOCK,
     Net,
@@ -22,11 +23,12 @@ from stages.train.exact.layout import (
     put_samples,
     put_weights,
 )
+from stages.train.exact.lstm import LSTM
 from stages.train.exact.recurrent import gradient, recurrent_layers
 from stages.train.exact.rnn import RNN_RELU, RNN_TANH
 from stages.train.training import Training, TrainState
 
-CELLS = {"rnn_tanh": RNN_TANH, "rnn_relu": RNN_RELU}
+CELLS = {"rnn_tanh": RNN_TANH, "rnn_relu": RNN_RELU, "gru": GRU, "lstm": LSTM}
 
 
 @functools.cache
