@@ -52,4 +52,4 @@ class Architecture(NamedTuple):
 
 def architecture(model: ModelParams, input_size: int) -> Architecture:
     """Return what an entry under `models:` describes, for sequences of `input_size` numbers a step."""
-    return Architecture(f"rnn_{model.nonlinearity}", input_size, model.hidden_size, model.num_layers)
+    return Architecture(model.cell, input_size, model.hidden_size, model.num_layers)

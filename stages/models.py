@@ -1,6 +1,7 @@
 """The networks that are compared, as plain PyTorch modules."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -8,21 +9,23 @@ from torch import Tensor, nn
 
 from stages.architecture import Architecture
 
+CELLS: dict[str, Callable[..., nn.Module]] = {
+    "rnn_tanh": nn.RNN,
+    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
+    "gru": nn.GRU,
+    "lstm": nn.LSTM,
+}
+
 
 class StackedRNN(nn.Module):
     """`num_layers` recurrent layers, each fed by the one below, then a linear layer on the last time step."""
 
     def __init__(
-        self,
-        input_size: int,
-        hidden_size: int,
-        output_size: int,
-        num_layers: int = 2,
-        nonlinearity: str = "tanh",
+        self, input_size: int, hidden_size: int, output_size: int, num_layers: int = 2, cell: str = "rnn_tanh"
     ) -> None:
-        """Make the layers; `nonlinearity` is "tanh" or "relu"."""
+        """Make the layers; `cell` is one of CELLS."""
         super().__init__()
-        self.rnn = nn.RNN(input_size, hidden_size, num_layers, nonlinearity=nonlinearity, batch_first=True)
+        self.rnn = CELLS[cell](input_size, hidden_size, num_layers, batch_first=True)
         self.linear = nn.Linear(hidden_size, output_size)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -34,20 +37,17 @@ class StackedRNN(nn.Module):
 class SingleLayerRNN(StackedRNN):
     """One recurrent layer, then a linear layer on its last time step."""
 
-    def __init__(
-        self, input_size: int, hidden_size: int, output_size: int, nonlinearity: str = "tanh"
-    ) -> None:
-        """Make the two layers; `nonlinearity` is "tanh" or "relu"."""
-        super().__init__(input_size, hidden_size, output_size, 1, nonlinearity)
+    def __init__(self, input_size: int, hidden_size: int, output_size: int, cell: str = "rnn_tanh") -> None:
+        """Make the two layers; `cell` is one of CELLS."""
+        super().__init__(input_size, hidden_size, output_size, 1, cell)
 
 
 def build(architecture: Architecture) -> StackedRNN:
     """Return the module of an architecture, on the CPU."""
     cell, input_size, hidden_size, num_layers = architecture
-    nonlinearity = cell.removeprefix("rnn_")
     if num_layers == 1:
-        return SingleLayerRNN(input_size, hidden_size, 1, nonlinearity)
-    return StackedRNN(input_size, hidden_size, 1, num_layers, nonlinearity)
+        return SingleLayerRNN(input_size, hidden_size, 1, cell)
+    return StackedRNN(input_size, hidden_size, 1, num_layers, cell)
 
 
 def load(weights: Mapping[str, np.ndarray], architecture: Architecture) -> StackedRNN:

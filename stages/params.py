@@ -48,7 +48,10 @@ class ModelParams(_Section):
 
     hidden_size: Count
     num_layers: Count
-    nonlinearity: Annotated[Literal["tanh", "relu"], Field(description="tanh or relu")]
+    cell: Annotated[
+        Literal["rnn_tanh", "rnn_relu", "gru", "lstm"],
+        Field(description="rnn_tanh, rnn_relu, gru or lstm"),
+    ]
     lr: Positive | None = Field(description="a number above 0, or blank")
 
 
@@ -175,6 +178,8 @@ def _explain(error: ValidationError) -> str:
     # An item of a list is allowed what the list says.
     *section, name = [part for part in first["loc"] if isinstance(part, str)] or [""]
     fields = _fields(section)
+    if first["type"] == "extra_forbidden" and section[:1] == ["models"] and name == "nonlinearity":
+        return f"{key}: no longer a key; write cell: rnn_{first['input']} instead"
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key; allowed: {', '.join(fields)}"
     allowed = (name in fields and fields[name].description) or "a section of keys"

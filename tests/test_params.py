@@ -78,7 +78,16 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "num_layers: 0",
             "models.single.num_layers: found 0; allowed: a whole number, 1 or more",
         ),
-        (r"tanh", "gelu", "models.single.nonlinearity: found 'gelu'; allowed: tanh or relu"),
+        (
+            r"rnn_tanh",
+            "mlp",
+            "models.single.cell: found 'mlp'; allowed: rnn_tanh, rnn_relu, gru or lstm",
+        ),
+        (
+            r"cell: rnn_tanh",
+            "nonlinearity: relu",
+            "models.single.nonlinearity: no longer a key; write cell: rnn_relu instead",
+        ),
         (r"seed: 0", "seed: -1", "data.seed: found -1; allowed: a whole number, 0 or more"),
         (
             r"batch_size:",

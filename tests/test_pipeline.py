@@ -77,7 +77,7 @@ def test_a_changed_line_in_the_plot_stage_reruns_plot_alone(project: Path, run: 
 
 def test_adding_a_model_or_a_replicate_changes_no_other_numbers(project: Path, run: Run) -> None:
     before = files(project, "data")
-    entry = "  a-third_0: {hidden_size: 3, num_layers: 3, nonlinearity: relu, lr: 0.02}\n"
+    entry = "  a-third_0: {hidden_size: 3, num_layers: 3, cell: rnn_relu, lr: 0.02}\n"
     change(project / "params.yaml", "\ntrain:\n", f"{entry}\ntrain:\n")
     assert stages_run(run("dvc repro", project).stdout) == ["train@a-third_0", "evaluate", "plot"]
     after = files(project, "data")
@@ -162,7 +162,7 @@ def test_divergence_is_a_result(project: Path, run: Run) -> None:
     change(project / "params.yaml", "lr: 0.01", "lr: 1")
     change(project / "params.yaml", "epochs: 4", "epochs: 400")
     change(project / "params.yaml", "seq_length: 5", "seq_length: 60")
-    change(project / "params.yaml", "nonlinearity: tanh", "nonlinearity: relu")
+    change(project / "params.yaml", "cell: rnn_tanh", "cell: rnn_relu")
     done = run("dvc repro", project)
     assert done.returncode == 0, done.stderr
     losses = (project / "data/losses/stacked.csv").read_text()

@@ -22,7 +22,7 @@ from stages.results import (
 )
 
 MODELS = {
-    name: {"hidden_size": 4, "num_layers": layers, "nonlinearity": "tanh", "lr": None}
+    name: {"hidden_size": 4, "num_layers": layers, "cell": "rnn_tanh", "lr": None}
     for name, layers in (("single", 1), ("stacked", 2))
 }
 TRAIN = {
