@@ -34,6 +34,9 @@ SUBNORMAL = 87.33654
 # A saturated network's gradients shrink step by step into the subnormal numbers, on which many CPUs are 30 times
 # slower. Adam divides by at least 1e-8, so that a gradient under 2^-100 (8e-31) could not move a weight anyway.
 DUST = 2.0**-100
+# So would the products of a saturated network's gates. What a gate under 2^-32 (2e-10) lets through of numbers about
+# 1 is lost in Adam's 1e-8 likewise, and a few such factors are too few to make a subnormal number of what is no dust.
+SHUT = 2.0**-32
 
 
 @inlined
@@ -92,6 +95,13 @@ def sigmoid(z):
     half_e = fma(s, half_expm1(r), mul(s, splat(f4(0.5))))
     denominator = where_less(splat(f4(SUBNORMAL / 2)), a, splat(f4(np.inf)), add(half_e, splat(f4(0.5))))
     return div(splat(f4(0.5)), denominator)
+
+
+@inlined
+def gate(z):
+    """sigmoid(z), but 0 where it is under SHUT."""
+    s = sigmoid(z)
+    return where_less(s, splat(f4(SHUT)), splat(f4(0)), s)
 
 
 @inlined

@@ -1,13 +1,13 @@
 """PyTorch's GRU cell: the reset gate acts on the recurrent product with its bias, so that the products are two.
 
-r = sigmoid(x_r + h_r), u = sigmoid(x_u + h_u), n = tanh(x_n + r h_n), and the next h is (1 - u) n + u h, where x_r, x_u
+r = gate(x_r + h_r), u = gate(x_u + h_u), n = tanh(x_n + r h_n), and the next h is (1 - u) n + u h, where x_r, x_u
 and x_n are the rows of W_ih x + b_ih in their order, and h_r, h_u and h_n those of W_hh h + b_hh.
 
 Cho et al., arXiv:1406.1078, with the reset gate where cuDNN has it (`torch.nn.GRU`, note on n_t).
 """
 
 from stages.train.exact.activations import (
-    sigmoid,
+    gate,
     sigmoid_backward,
     tanh,
     tanh_backward,
@@ -21,7 +21,7 @@ from stages.train.exact.vector import add, fma, mul, sub
 @inlined
 def forward(z, previous):
     """kept: h, r, u, n, h_n."""
-    r, u = sigmoid(add(z[0], z[3])), sigmoid(add(z[1], z[4]))
+    r, u = gate(add(z[0], z[3])), gate(add(z[1], z[4]))
     n = tanh(fma(r, z[5], z[2]))
     return fma(u, sub(previous[0], n), n), r, u, n, z[5]
 

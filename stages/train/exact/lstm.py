@@ -6,7 +6,7 @@ Gers, Schmidhuber and Cummins, Learning to forget, Neural Computation 12 (2000),
 """
 
 from stages.train.exact.activations import (
-    sigmoid,
+    gate,
     sigmoid_backward,
     tanh,
     tanh_backward,
@@ -20,7 +20,7 @@ from stages.train.exact.vector import add, fma, mul
 @inlined
 def forward(z, previous):
     """kept: h, c, i, f, g, o, tanh(c)."""
-    i, f, g, o = sigmoid(z[0]), sigmoid(z[1]), tanh(z[2]), sigmoid(z[3])
+    i, f, g, o = gate(z[0]), gate(z[1]), tanh(z[2]), gate(z[3])
     c = fma(f, previous[1], mul(i, g))
     tanh_c = tanh(c)
     return mul(o, tanh_c), c, i, f, g, o, tanh_c
