@@ -10,10 +10,9 @@ import numpy as np
 import pytest
 import torch
 from scipy import stats
-from torch import nn
 
 from stages import models
-from stages.architecture import Architecture
+from stages.architecture import GATES, Architecture
 from stages.streams import stream
 from stages.train import reference
 from stages.train.exact import trainer
@@ -35,15 +34,16 @@ both_engines = pytest.mark.parametrize(
 every_way = pytest.mark.parametrize("changes", WAYS.values(), ids=WAYS)
 
 
-def started(hidden_size: int, num_layers: int, replicate: int = 0) -> TrainState:
+def started(hidden_size: int, num_layers: int, replicate: int = 0, cell: str = "rnn_tanh") -> TrainState:
     weights_rng = stream(0, "initial weights", "any", replicate)
-    return start(Architecture("rnn_tanh", 1, hidden_size, num_layers), weights_rng, stream(0, "batches"))
+    return start(Architecture(cell, 1, hidden_size, num_layers), weights_rng, stream(0, "batches"))
 
 
-def test_initial_weights_are_drawn_from_pytorchs_distribution() -> None:
+@pytest.mark.parametrize("cell", GATES)
+def test_initial_weights_are_drawn_from_pytorchs_distribution(cell: str) -> None:
     torch.manual_seed(0)
-    ours = np.concatenate([array.ravel() for array in started(64, 2).weights.values()])
-    module = nn.ModuleList([nn.RNN(1, 64, 2), nn.Linear(64, 1)])
+    ours = np.concatenate([array.ravel() for array in started(64, 2, cell=cell).weights.values()])
+    module = models.build(Architecture(cell, 1, 64, 2))
     theirs = np.concatenate([parameter.detach().numpy().ravel() for parameter in module.parameters()])
     assert stats.ks_2samp(ours, theirs).pvalue > 0.01
     assert np.abs(ours).max() < 1 / 8

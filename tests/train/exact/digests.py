@@ -11,7 +11,15 @@ import numpy as np
 from numba import njit
 
 from stages.architecture import Architecture
-from stages.train.exact.activations import relu, relu_backward, tanh, tanh_backward
+from stages.train.exact.activations import (
+    gate,
+    relu,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    tanh,
+    tanh_backward,
+)
 from stages.train.exact.layout import one_nan
 from stages.train.exact.trainer import advance, predict
 from stages.train.exact.vector import LANES, load, store
@@ -28,6 +36,10 @@ RUNS: dict[str, tuple[Architecture, int, int, dict[str, Any], float]] = {
     "clipped": (Architecture("rnn_tanh", 1, 5, 2), 3, 31, {"clip_norm": 0.01}, 1),
     "batches": (Architecture("rnn_tanh", 1, 9, 1), 6, 45, {"batch_size": 16, "clip_norm": 0.1}, 1),
     "vanishing": (Architecture("rnn_tanh", 1, 4, 1), 60, 3, {}, 0.01),
+    "gru": (Architecture("gru", 2, 7, 2), 5, 131, {"batch_size": 100, "clip_norm": 0.01}, 1),
+    "lstm": (Architecture("lstm", 2, 7, 2), 5, 131, {"batch_size": 100, "clip_norm": 0.01}, 1),
+    "saturated gru": (Architecture("gru", 1, 4, 1), 20, 3, {}, 100),
+    "saturated lstm": (Architecture("lstm", 1, 4, 1), 20, 3, {}, 100),
     "diverged": (Architecture("rnn_relu", 1, 6, 1), 30, 20, {"lr": 50}, 1),
 }
 
@@ -40,6 +52,9 @@ def _on_vectors(x, y, results):  # type: ignore[no-untyped-def]
         store(results[1], i, relu(a))
         store(results[2], i, tanh_backward(a, b))
         store(results[3], i, relu_backward(a, b))
+        store(results[4], i, sigmoid(a))
+        store(results[5], i, gate(a))
+        store(results[6], i, sigmoid_backward(a, b))
 
 
 def special_values() -> np.ndarray:
@@ -47,7 +62,7 @@ def special_values() -> np.ndarray:
     special = [0.0, 1e-45, 1e-40, 1.2e-38, 1e-37, 3e-5, 1.0, 8.664339, 3.4e38, np.inf, np.nan]
     values = np.array([*special, *np.arange(1, 54) ** 2 / 300], np.float32)
     x = np.concatenate([values, -values])
-    results = np.empty((4, x.size), np.float32)
+    results = np.empty((7, x.size), np.float32)
     _on_vectors(x, x[::-1].copy(), results)
     return one_nan(results)
 
@@ -67,7 +82,8 @@ def digest(arrays: list[np.ndarray]) -> str:
 
 def digests() -> dict[str, str]:
     """The digest of everything, by name."""
-    result = {"special values": digest([special_values()])}
+    special = special_values()
+    result = {"special values": digest([special[:4]]), "special values of gates": digest([special[4:]])}
     for name in RUNS:
         state, predictions = train(name)
         result[name] = digest([*state.weights.values(), state.train_mse, state.test_mse, predictions])

@@ -5,7 +5,7 @@ import pytest
 import torch
 from numba import njit
 
-from stages.train.exact.activations import relu, relu_backward, tanh
+from stages.train.exact.activations import gate, relu, relu_backward, sigmoid, sigmoid_backward, tanh
 from stages.train.exact.vector import LANES, load, store
 from tools.fit_tanh import error, fit
 
@@ -13,22 +13,30 @@ ONE = 0x3F800000
 INFINITY = 0x7F800000
 
 
-@njit
-def _tanh(x, y):  # type: ignore[no-untyped-def]
-    for i in range(0, x.size, LANES):
-        store(y, i, tanh(load(x, i)))
+def of_one(function):  # type: ignore[no-untyped-def]
+    """A function of a vector as one of whole vectors x, into y."""
+
+    @njit
+    def each(x, y):  # type: ignore[no-untyped-def]
+        for i in range(0, x.size, LANES):
+            store(y, i, function(load(x, i)))
+
+    return each
 
 
-@njit
-def _relu(x, y):  # type: ignore[no-untyped-def]
-    for i in range(0, x.size, LANES):
-        store(y, i, relu(load(x, i)))
+def of_two(function):  # type: ignore[no-untyped-def]
+    """Likewise of two vectors."""
+
+    @njit
+    def each(h, gradient, y):  # type: ignore[no-untyped-def]
+        for i in range(0, h.size, LANES):
+            store(y, i, function(load(h, i), load(gradient, i)))
+
+    return each
 
 
-@njit
-def _relu_backward(h, gradient, y):  # type: ignore[no-untyped-def]
-    for i in range(0, h.size, LANES):
-        store(y, i, relu_backward(load(h, i), load(gradient, i)))
+_tanh, _sigmoid, _gate, _relu = map(of_one, (tanh, sigmoid, gate, relu))
+_sigmoid_backward, _relu_backward = map(of_two, (sigmoid_backward, relu_backward))
 
 
 def apply(function, *arrays: np.ndarray) -> np.ndarray:  # type: ignore[no-untyped-def]
@@ -79,6 +87,38 @@ def test_tanh_of_every_small_and_large_float() -> None:
         assert y.min() == 1 and y.max() == 1
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("sign", "one", "end"), [(1, 16.63554, 17.0), (-1, None, 87.34)])
+def test_sigmoid_of_every_float(sign: int, one: float | None, end: float) -> None:
+    """The figures that the docstring of `sigmoid` states; nearer to 0 than 2^-24 it is 1/2, rounded."""
+    worst, least = 0.0, np.finfo(np.float32).tiny
+    for x in floats(bits(2**-24), bits(end)):
+        y = apply(_sigmoid, sign * x)
+        exact = 1 / (1 + np.exp(-sign * x.astype(np.float64)))
+        worst = max(worst, ulps(y, exact)[exact >= least].max(initial=0))
+        assert np.all(sign * np.diff(y) >= 0)
+        assert not y[exact < least].any() and not np.any(y[x >= one] != 1 if one else y == 1)
+    assert worst < (1.5 if sign > 0 else 2.49) and worst > (1.49 if sign > 0 else 2.48), worst
+
+
+@pytest.mark.slow
+def test_sigmoid_of_every_small_and_large_float() -> None:
+    for x in floats(0, bits(2**-24)):
+        for sign in (1, -1):
+            assert np.abs(apply(_sigmoid, sign * x) - 0.5).max() <= 2**-25
+    for x in floats(bits(17), INFINITY):
+        assert apply(_sigmoid, x).min() == 1
+        assert not apply(_sigmoid, -np.maximum(x, np.float32(87.34))).any()
+
+
+def test_a_gate_is_a_sigmoid_or_shut() -> None:
+    x = np.linspace(-100, 20, 100_001, dtype=np.float32)
+    s, g = apply(_sigmoid, x), apply(_gate, x)
+    shut = s < 2.0**-32
+    assert 0 < shut.sum() < x.size / 1.5
+    np.testing.assert_array_equal(g, np.where(shut, 0, s))
+
+
 def test_tanh_is_odd() -> None:
     x = np.arange(0, INFINITY + 1, 997, dtype=np.uint32).view(np.float32)
     assert np.array_equal(apply(_tanh, -x).view(np.uint32), (-apply(_tanh, x)).view(np.uint32))
@@ -100,6 +140,9 @@ def test_special_values() -> None:
     )
     assert list(np.signbit(y[:2])) == [False, True]
     assert np.array_equal(apply(_relu, x), torch.relu(torch.tensor(x)).numpy(), equal_nan=True)
+    for function in (_sigmoid, _gate):
+        y = apply(function, x)
+        assert np.array_equal(y, np.array([0.5, 0.5, 1, 0, np.nan, 0.5, 0.5, 0.5, 1]), equal_nan=True)
 
 
 def test_relu_backward_is_that_of_pytorch() -> None:
@@ -108,6 +151,14 @@ def test_relu_backward_is_that_of_pytorch() -> None:
     torch.relu(z).backward(gradient)
     h = torch.relu(z).detach().numpy()
     assert np.array_equal(apply(_relu_backward, h, gradient.numpy()), z.grad.numpy(), equal_nan=True)  # type: ignore[union-attr]
+
+
+def test_sigmoid_backward_is_that_of_float64() -> None:
+    s, gradient = np.random.default_rng(0).random((2, 1000), dtype=np.float32)
+    exact = gradient.astype(np.float64) * s * (1 - s.astype(np.float64))
+    np.testing.assert_allclose(apply(_sigmoid_backward, s, gradient), exact, rtol=2e-7)
+    odd = np.array([0, 1, np.nan, 0.5], np.float32)
+    np.testing.assert_array_equal(apply(_sigmoid_backward, odd, np.ones_like(odd)), [0, 0, np.nan, 0.25])
 
 
 def test_the_polynomial_is_minimax() -> None:

@@ -31,6 +31,7 @@ from tests.train.exact.digests import train as train_run
 # A change here is a change of every result the project has published: say so in the commit that makes it.
 GOLDEN = {
     "special values": "4c87a2a17c7f3201843faa3a911d0c26",
+    "special values of gates": "61191e409fb310657f23a5bc1553717c",
     "tanh": "6aae9a76576546de1e9c52336370ec39",
     "relu": "a21d5fd5e9268eda07e1ac28ae9f4007",
     "one": "247ef6f75ca6fa2126f81d927bd09fc2",
@@ -38,6 +39,10 @@ GOLDEN = {
     "clipped": "f3f03f83df20c38fef42aef484e8eedb",
     "batches": "736573c57600ef81c0cb9994700311ed",
     "vanishing": "874761f9e61555313f5adfce3245126f",
+    "gru": "97bd1c62d3914b0e1e58b01fafca4c93",
+    "lstm": "715cb3bdc2819171597ef648ddbae7fe",
+    "saturated gru": "a14d6cdd04333490f0e4bc223608f7dc",
+    "saturated lstm": "e080f1027215cd7c7dfc1c6f108cd43c",
     "diverged": "6d72303f959412a1bb81b4b06cb31fe7",
 }
 
@@ -82,6 +87,8 @@ def check_adam(before: TrainState, after: TrainState, lr: float, epsilon: float)
 )
 @example("rnn_relu", 100, 5, 100, 5, 129, None, 0, 0)
 @example("rnn_tanh", 100, 1, 100, 1, 1000, 0.1, 1, 0)
+@example("gru", 50, 2, 100, 5, 129, None, 0, 0)
+@example("lstm", 50, 2, 100, 5, 129, None, 0, 0)
 def test_each_step_is_that_of_float64(  # type: ignore[no-untyped-def]
     cell, hidden, layers, steps, inputs, samples, clip_norm, done, seed
 ):
@@ -126,7 +133,8 @@ def test_losses_are_those_of_float64(num_layers: int) -> None:
 
 
 def test_predictions_are_those_of_float64() -> None:
-    for architecture in (Architecture("rnn_tanh", 2, 7, 1), Architecture("rnn_relu", 2, 32, 3)):
+    for cell, hidden, layers in (("rnn_tanh", 7, 1), ("rnn_relu", 32, 3), ("gru", 7, 3), ("lstm", 7, 3)):
+        architecture = Architecture(cell, 2, hidden, layers)
         state, x = begin(architecture), mean_task(128, 20, 2).x_train
         prediction = trainer.predict(state.weights, x, architecture)
         assert prediction.shape == (128, 1) and prediction.dtype == np.float32
@@ -220,11 +228,13 @@ def test_every_cpu_target_gives_the_same_bytes(tmp_path: Path) -> None:
         pytest.skip(f"the same for {targets}; this host has no more")
 
 
-def test_threads_do_not_change_a_bit() -> None:
+@pytest.mark.parametrize("cell", GATES)
+def test_threads_do_not_change_a_bit(cell: str) -> None:
+    architecture = SMALL._replace(cell=cell)
     training, dataset = TRAINING._replace(batch_size=60, clip_norm=0.1), mean_task(129, 6)
 
     def train(seed: int) -> list[object]:
-        return content(trainer.advance(begin(SMALL, seed), dataset, SMALL, training, 3))
+        return content(trainer.advance(begin(architecture, seed), dataset, architecture, training, 3))
 
     alone = [train(seed) for seed in range(12)]
     for threads in (2, 3):
@@ -284,6 +294,8 @@ def test_clipping_by_a_nan_norm_makes_every_weight_nan() -> None:
         (Architecture("rnn_tanh", 1, 32, 2), 20, 1000, None),
         (Architecture("rnn_tanh", 4, 200, 1), 3, 140, None),
         (Architecture("rnn_tanh", 5, 4, 1), 20, 20_000, None),
+        (Architecture("gru", 1, 32, 2), 20, 1000, None),
+        (Architecture("lstm", 1, 32, 2), 20, 1000, None),
         (Architecture("rnn_tanh", 1, 8, 1), 20, 5_000, 64),
     ],
 )
