@@ -5,23 +5,21 @@ form that reads back as the same float32.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import NamedTuple, TypeAlias, TypeVar
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save
 
-from stages.errors import InputError, one_line
-from stages.files import replacing, write_csv
+from stages.files import read, replacing, write_csv
 
 DATA = Path("data")
 DATASET = DATA / "dataset.safetensors"
 LOSSES_COLUMNS = ("replicate", "epoch", "train_mse", "test_mse")
 
 Weights: TypeAlias = dict[str, np.ndarray]  # float32 arrays by the PyTorch module's parameter names
-T = TypeVar("T")
 
 
 class Dataset(NamedTuple):
@@ -69,9 +67,8 @@ def read_dataset() -> Dataset:
 
     Raises:
         InputError: it is missing, damaged, or its arrays do not fit together.
-
     """
-    return _read(DATASET, "generate", _parse_dataset)
+    return read(DATASET, "generate", _parse_dataset)
 
 
 def _parse_dataset(path: Path) -> Dataset:
@@ -99,13 +96,8 @@ def write_losses(model: str, losses: Losses) -> None:
 
 
 def read_losses(model: str) -> Losses:
-    """Return data/losses/<model>.csv.
-
-    Raises:
-        InputError: it is missing, damaged, or lacks a row.
-
-    """
-    return _read(losses_path(model), maker(model), _parse_losses)
+    """Return data/losses/<model>.csv. Raises InputError where it is missing, damaged, or lacks a row."""
+    return read(losses_path(model), maker(model), _parse_losses)
 
 
 def _parse_losses(path: Path) -> Losses:
@@ -129,13 +121,8 @@ def write_weights(model: str, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def read_weights(model: str) -> Weights:
-    """Return data/models/<model>.safetensors.
-
-    Raises:
-        InputError: it is missing or damaged.
-
-    """
-    return _read(weights_path(model), maker(model), load_file)
+    """Return data/models/<model>.safetensors. Raises InputError where it is missing or damaged."""
+    return read(weights_path(model), maker(model), load_file)
 
 
 def remove_other_models(models: Iterable[str]) -> None:
@@ -157,14 +144,3 @@ def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
     with replacing(path) as partial:
         # Not save_file, which lets the owner alone read what it writes.
         partial.write_bytes(save(dict(arrays)))
-
-
-def _read(path: Path, stage: str, parse: Callable[[Path], T]) -> T:
-    """Return what `parse` finds in a file that `stage` makes."""
-    try:
-        return parse(path)
-    except FileNotFoundError:
-        problem = "missing"
-    except Exception as error:  # numbers too large for an int, columns of other lengths, a folder
-        problem = f"damaged ({one_line(error)})"
-    raise InputError(f"{path}: {problem}; `dvc repro {stage}` makes it")

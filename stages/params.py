@@ -7,7 +7,7 @@ mistakes (no models, a name that is a number) would otherwise fail inside DVC, i
 import re
 import subprocess
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
@@ -17,7 +17,6 @@ from stages.yaml12 import parse_yaml
 
 PATH = Path("params.yaml")
 NAME = "[a-z][a-z0-9_-]{0,99}"  # of a model
-RESERVED = "baseline"  # a group in reports/metrics.json beside the models' own; so are pairs, a_vs_b
 
 # The upper limits are beyond any use, and within what every number type on the way can hold.
 Seed = Annotated[int, Field(ge=0, lt=2**64, description="a whole number, 0 or more")]
@@ -36,7 +35,7 @@ class _Section(BaseModel):
 class DataParams(_Section):
     """The sequences: how many, how long, and what is predicted from them."""
 
-    task: Annotated[Literal["mean"], Field(description="mean")]
+    task: Literal["mean"]  # a module in stages/generate/ each
     num_samples: Count
     test_samples: Count
     seq_length: Count
@@ -48,18 +47,15 @@ class ModelParams(_Section):
 
     hidden_size: Count
     num_layers: Count
-    cell: Annotated[
-        Literal["rnn_tanh", "rnn_relu", "gru", "lstm"],
-        Field(description="rnn_tanh, rnn_relu, gru or lstm"),
-    ]
+    cell: Literal["rnn_tanh", "rnn_relu", "gru", "lstm"]
     lr: Positive | None = Field(description="a number above 0, or blank")
 
 
 class TrainParams(_Section):
     """How every network is trained."""
 
-    engine: Annotated[Literal["exact", "torch"], Field(description="exact or torch")]
-    device: Annotated[Literal["cpu", "cuda", "auto"], Field(description="cpu, cuda or auto")]
+    engine: Literal["exact", "torch"]
+    device: Literal["cpu", "cuda", "auto"]
     epochs: Count
     lr: Positive
     replicates: Count
@@ -123,7 +119,6 @@ def load_params() -> Params:
 
     Raises:
         InputError: the file is missing, no YAML, or holds anything but what the classes above allow.
-
     """
     try:
         return _load()
@@ -159,15 +154,10 @@ def _check_model_names(models: Any) -> None:
     if not models:
         raise InputError(f"{PATH}: models: found none; allowed: one entry a model, at least one")
     for name in models:
-        if (
-            not isinstance(name, str)
-            or not re.fullmatch(NAME, name)
-            or name == RESERVED
-            or "vs" in name.split("_")
-        ):
+        if not isinstance(name, str) or not re.fullmatch(NAME, name) or "vs" in name.split("_"):
             raise InputError(
                 f"{PATH}: models: found the name {name!r}; allowed: a letter a-z, then a-z, 0-9, _ and -, "
-                f"but not {RESERVED}, and vs is no part between underscores"
+                "but vs is no part between underscores"
             )
 
 
@@ -182,7 +172,8 @@ def _explain(error: ValidationError) -> str:
         return f"{key}: no longer a key; write cell: rnn_{first['input']} instead"
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key; allowed: {', '.join(fields)}"
-    allowed = (name in fields and fields[name].description) or "a section of keys"
+    words = get_args(fields[name].annotation) if name in fields and first["type"] == "literal_error" else ()
+    allowed = " or ".join(words) or (name in fields and fields[name].description) or "a section of keys"
     if first["type"] == "missing":
         return f"{key}: missing; allowed: {allowed}"
     found = "nothing" if first["input"] is None else repr(first["input"])

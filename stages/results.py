@@ -6,17 +6,16 @@ DVC's own tables: a group a model, and a group a pair as "a_vs_b". Numbers have 
 
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, TypeVar
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
 from stages import files
-from stages.errors import InputError, one_line
 
 REPORTS = Path("reports")
 DETAILS = REPORTS / "details.json"
@@ -37,7 +36,6 @@ TABLES: dict[str, tuple[str, ...]] = {
 NAMES = ("model", "pair")  # the columns that hold no numbers
 COUNTS = ("epoch", "replicate")  # whole numbers
 
-T = TypeVar("T")
 
 Verdict = Literal["better", "worse", "inconclusive"]
 
@@ -154,13 +152,8 @@ def write(results: Results) -> None:
 
 
 def read() -> Results:
-    """Return reports/details.json.
-
-    Raises:
-        InputError: it is missing or damaged.
-
-    """
-    return _read(DETAILS, parse)
+    """Return reports/details.json. Raises InputError where it is missing or damaged."""
+    return files.read(DETAILS, "evaluate", lambda path: parse(path.read_text(encoding="utf-8")))
 
 
 def parse(text: str) -> Results:
@@ -168,7 +161,6 @@ def parse(text: str) -> Results:
 
     Raises:
         ValueError: it is no JSON, or has other groups and numbers than `write` writes.
-
     """
     try:
         return TypeAdapter(Results).validate_json(text, strict=True)
@@ -192,9 +184,12 @@ def read_table(name: str) -> pd.DataFrame:
 
     Raises:
         InputError: it is missing or damaged.
-
     """
-    return _read(table_path(name), lambda text: parse_table(name, text))
+
+    def parse(path: Path) -> pd.DataFrame:
+        return parse_table(name, path.read_text(encoding="utf-8"))
+
+    return files.read(table_path(name), "evaluate", parse)
 
 
 def parse_table(name: str, text: str) -> pd.DataFrame:
@@ -202,7 +197,6 @@ def parse_table(name: str, text: str) -> pd.DataFrame:
 
     Raises:
         ValueError: it is no CSV, or has other columns.
-
     """
     columns = TABLES[name]
     # As said, not as guessed: a model may be named nan, null, true or inf.
@@ -237,14 +231,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return float(_text(value)) if math.isfinite(value) else _text(value)
     return value
-
-
-def _read(path: Path, parse: Callable[[str], T]) -> T:
-    """Return what `parse` finds in a file that the evaluate stage makes."""
-    try:
-        return parse(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        problem = "missing"
-    except ValueError as error:
-        problem = f"damaged ({one_line(error)})"
-    raise InputError(f"{path}: {problem}; `dvc repro evaluate` makes it")

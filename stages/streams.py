@@ -16,7 +16,6 @@ def stream(seed: int, purpose: str, model: str = "", replicate: int = 0) -> np.r
         purpose: what the numbers are for, such as "weights".
         model: the model's name, where the numbers are a model's.
         replicate: which replicate of it, from 0.
-
     """
     key = (_stable_hash(purpose), _stable_hash(model), replicate)
     return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=key)))

@@ -3,6 +3,9 @@
 import math
 import re
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from stages.params import split_pair
 from stages.results import Estimate, PairMeasure
@@ -80,3 +83,15 @@ def table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
         *(map(markdown, row) for row in rows),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def fill(template: Path, **values: object) -> str:
+    """Return a Jinja template filled with `values`, all of which it must name right."""
+    environment = Environment(
+        loader=FileSystemLoader(template.parent),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    return environment.get_template(template.name).render(values)

@@ -21,7 +21,6 @@ def parse_yaml(text: str) -> Any:
 
     Raises:
         ValueError: it is no YAML, or not read alike everywhere; in one line that says which and what is allowed.
-
     """
     text = text.removeprefix("\ufeff")
     if unfit := UNFIT.search(text):

@@ -112,7 +112,6 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "models: found the name 'Single'; allowed: a letter a-z, then a-z, 0-9, _ and -",
         ),
         (r"  single:", "  7:", "models: found the name 7; allowed: a letter a-z, then a-z, 0-9, _ and -"),
-        (r"  single:", "  baseline:", "models: found the name 'baseline'; allowed: a letter a-z"),
         (r"  stacked:", "  single:", 'not valid YAML, line 16: found duplicate key "single"'),
         (r"  stacked:", "  stacked: 3", "not valid YAML"),
         (r"data:", "data: [", "not valid YAML"),

@@ -9,12 +9,7 @@ from stages.errors import InputError
 
 
 def git(*arguments: str, folder: Path = Path()) -> str:
-    """Return git's answer.
-
-    Raises:
-        InputError: git failed.
-
-    """
+    """Return git's answer. Raises InputError where git failed."""
     done = subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True)
     if done.returncode:
         raise InputError(f"git {arguments[0]}: {' '.join(done.stderr.split())}")
@@ -43,7 +38,6 @@ def base_branch() -> str:
 
     Raises:
         InputError: there is none, or no commit is common.
-
     """
     wanted = os.environ.get("GITHUB_BASE_REF")
     candidates = [f"origin/{wanted}"] if wanted else ["origin/HEAD", "main"]

@@ -38,7 +38,6 @@ def words(commit: str, changed: list[str]) -> str:
     Args:
         commit: short.
         changed: what git's status says, as " M path"; " D" is of a file that the run has not made.
-
     """
     if not changed:
         return (
@@ -65,7 +64,6 @@ def repro(clone: Path) -> None:
 
     Raises:
         InputError: it failed.
-
     """
     (clone / ".dvc/config.local").write_text("[cache]\n    dir = cache\n")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

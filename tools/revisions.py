@@ -44,7 +44,6 @@ def read_revision(name: str) -> Revision:
 
     Raises:
         InputError: it does not exist, has no reports of this pipeline, or they are damaged or not in the cache.
-
     """
     files = Files(name)
     plots = files.read(PIPELINE, _mapping).get("plots") or []
@@ -66,12 +65,7 @@ class Files:
     """The files of a revision, those in DVC's cache among them."""
 
     def __init__(self, name: str) -> None:
-        """Find the revision.
-
-        Raises:
-            InputError: there is none of this name, or it holds no pipeline.
-
-        """
+        """Find the revision. Raises InputError where there is none of this name, or it holds no pipeline."""
         self.name = name
         try:
             # Of a file's or a folder's hash DVC would make a commit.
@@ -105,7 +99,6 @@ class Files:
 
         Raises:
             InputError: the file is not there or not in the cache, or `parse` raises ValueError.
-
         """
         files, place = self._place(path)
         try:
@@ -157,7 +150,6 @@ def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:
         params: flat.
         stages: those of dvc.lock, each of which has the params that it ran with. Of a model that params.yaml no
             longer has, a stage is left there.
-
     """
     changed = set()
     for stage in stages.values():

@@ -29,14 +29,13 @@ def progress(outcomes: Mapping[str, Outcomes], multiply_adds: Mapping[str, int])
     Args:
         outcomes: of each model.
         multiply_adds: that each needs to predict the training data once.
-
     """
     for name, of_model in outcomes.items():
         quartiles = [quantile(of_model.test, q) for q in (0.5, 0.25, 0.75)]
         replicates = len(of_model.solved)
         for column, epoch in enumerate(of_model.epochs):
             solved = int(of_model.solved[:, column].sum())
-            interval = statistics.share_interval(solved, replicates, LEVEL) if replicates > 1 else ("", "")
+            interval = statistics.share_interval(solved, replicates, LEVEL) or ("", "")
             spent = int(epoch) * STEP_COST * multiply_adds[name]
             yield name, epoch, spent, *(mse[column] for mse in quartiles), solved / replicates, *interval
 
@@ -72,7 +71,6 @@ def predictions(
         predicted: by each model on the test data, (replicates, N).
         y: the targets, (N, 1).
         outcomes: of each model, whose last epoch counts.
-
     """
     for name, by_replicate in predicted.items():
         replicate = nearest_median(outcomes[name].test[:, -1])

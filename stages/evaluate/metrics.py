@@ -30,7 +30,6 @@ def models(
         epochs: where to look, the last one last.
         variance: of the targets.
         rng: gives the generator for a model's bootstrap, which starts anew at every epoch.
-
     """
     results = {}
     for name, architecture in architectures.items():
@@ -43,8 +42,7 @@ def models(
 def model_outcome(now: Outcomes, variance: Split, rng: np.random.Generator) -> ModelOutcome:
     """Return what the replicates of one model came to at one epoch, where arrays are (replicates,)."""
     test, train = (model_measure(getattr(now, part), getattr(variance, part), rng) for part in Split._fields)
-    solved = int(now.solved.sum()), len(now.solved)
-    interval = statistics.share_interval(*solved, LEVEL) if len(now.solved) > 1 else None
+    interval = statistics.share_interval(int(now.solved.sum()), len(now.solved), LEVEL)
     return ModelOutcome(test, train, estimate(float(now.solved.mean()), interval), float(now.diverged.mean()))
 
 
@@ -73,7 +71,6 @@ def pairs(
         compare: pairs such as "stacked vs single", both of which are there.
         primary: one of them, or another pair where its models are not there.
         epochs: where to look, the last one last.
-
     """
     others = len(compare) * len(epochs) * len(Split._fields) - (primary in compare)
     widened = statistics.widened(LEVEL, max(others, 1))
@@ -96,14 +93,12 @@ def pair_outcome(a: Outcomes, b: Outcomes, levels: Split) -> PairOutcome:
         a: the first model's outcomes, arrays of shape (replicates,).
         b: the second's.
         levels: of the intervals behind the verdicts.
-
     """
     test, train = (
         pair_measure(getattr(a, part), getattr(b, part), getattr(levels, part)) for part in Split._fields
     )
     counts = int(a.solved.sum()), len(a.solved), int(b.solved.sum()), len(b.solved)
-    enough = min(len(a.solved), len(b.solved)) > 1
-    difference = statistics.share_difference_interval(*counts, levels.test) if enough else None
+    difference = statistics.share_difference_interval(*counts, levels.test)
     return PairOutcome(test, train, estimate(float(a.solved.mean() - b.solved.mean()), difference))
 
 

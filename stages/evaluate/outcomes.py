@@ -35,7 +35,6 @@ def checked_losses(name: str, train: TrainParams) -> Losses:
 
     Raises:
         InputError: they are of another number of replicates or epochs than `train:` in params.yaml says.
-
     """
     losses = read_losses(name)
     found, allowed = losses.train_mse.shape, (train.replicates, train.epochs + 1)
@@ -54,7 +53,6 @@ def outcomes(losses: Losses, baseline: Baseline, solved_r2: float) -> Outcomes:
         losses: of one model.
         baseline: the constant predictor's MSE, which divergence is measured by, and the variance of the targets.
         solved_r2: the R2 on the test data from which on a replicate has solved the task.
-
     """
     epochs = np.flatnonzero(losses.measured)
     train, test = (mse[:, epochs].astype(np.float64) for mse in (losses.train_mse, losses.test_mse))

@@ -29,7 +29,6 @@ def checked_predictions(
 
     Raises:
         InputError: its weights are of another shape, another training, or mean something else to PyTorch.
-
     """
     weights = read_weights(name)
     check_shapes(name, weights, architecture, len(test_mse))
@@ -71,7 +70,6 @@ def check_against_torch(name: str, predicted: np.ndarray, by_torch: np.ndarray, 
         predicted: by the engine, (replicates, N).
         by_torch: by the modules, likewise.
         diverged: bool (replicates,); these are left out, since overflow has no digits to compare.
-
     """
     difference = np.abs(predicted - by_torch)[~diverged].max(initial=0)
     if not difference <= LARGEST_DIFFERENCE:
@@ -92,7 +90,6 @@ def check_against_losses(
         y: the targets, (N, 1).
         test_mse: after the last epoch, (replicates,).
         diverged: bool (replicates,); these are left out.
-
     """
     mse = ((predicted.astype(np.float64) - y[:, 0]) ** 2).mean(axis=1)
     wrong = ~np.isclose(mse, test_mse, rtol=LOSS_TOLERANCE, atol=1e-12) & ~diverged

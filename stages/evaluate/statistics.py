@@ -88,22 +88,25 @@ def _interquartile_means(ordered: Array, counts: NDArray[np.int_]) -> Array:
     return np.multiply(weights, ordered, out=np.zeros_like(weights), where=weights > 0).sum(axis=1) / (n / 2)
 
 
-def share_interval(count: int, total: int, level: float) -> Interval:
-    """Wilson score interval of a share (Wilson 1927), as scipy has it."""
+def share_interval(count: int, total: int, level: float) -> Interval | None:
+    """Wilson score interval of a share (Wilson 1927), as scipy has it; None for one replicate."""
+    if total < 2:
+        return None
     low, high = stats.binomtest(count, total).proportion_ci(level, method="wilson")
     return Interval(float(low), float(high))
 
 
 def share_difference_interval(
     count_a: int, total_a: int, count_b: int, total_b: int, level: float
-) -> Interval:
-    """Interval of share a less share b (Newcombe 1998, Statistics in Medicine 17, 873, method 10)."""
+) -> Interval | None:
+    """Interval of share a less share b (Newcombe 1998, Statistics in Medicine 17, 873, method 10); None likewise."""
     share_a, share_b = count_a / total_a, count_b / total_b
-    low_a, high_a = share_interval(count_a, total_a, level)
-    low_b, high_b = share_interval(count_b, total_b, level)
+    a, b = share_interval(count_a, total_a, level), share_interval(count_b, total_b, level)
+    if a is None or b is None:
+        return None
     return Interval(
-        share_a - share_b - math.hypot(share_a - low_a, high_b - share_b),
-        share_a - share_b + math.hypot(high_a - share_a, share_b - low_b),
+        share_a - share_b - math.hypot(share_a - a.low, b.high - share_b),
+        share_a - share_b + math.hypot(a.high - share_a, share_b - b.low),
     )
 
 

@@ -50,7 +50,6 @@ def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
         curves: reports/losses.csv (model, epoch, median, q25, q75).
         constant: training MSE of the constant predictor.
         replicates: how many the quartiles are of.
-
     """
     figure, panels = _panels(
         curves,
@@ -72,7 +71,6 @@ def improvement(comparisons: pd.DataFrame) -> Figure:
 
     Args:
         comparisons: reports/comparisons.csv (pair, epoch, p, p_low, p_high); no rows where no pair is complete.
-
     """
     figure, panels = _panels(
         comparisons,
@@ -97,7 +95,6 @@ def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
     Args:
         progress: reports/progress.csv (model, epoch, solved, solved_low, solved_high and more).
         solved_r2: from which test R2 on the task is solved.
-
     """
     figure, panels = _panels(
         progress,
@@ -119,7 +116,6 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
             drawn; what is not finite stays above all.
         threshold: the test MSE up to which the task is solved, drawn where a log axis can show it.
         constant: test MSE of the constant predictor.
-
     """
     last = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
     known = [
@@ -166,7 +162,6 @@ def cost(progress: pd.DataFrame, constant: float) -> Figure:
     Args:
         progress: reports/progress.csv (model, multiply_adds, median, q25, q75 and more).
         constant: test MSE of the constant predictor.
-
     """
     after_start = progress[progress["multiply_adds"] > 0]
     figure, panels = _panels(
@@ -194,7 +189,6 @@ def predictions(points: pd.DataFrame, true_label: str, predicted_label: str) -> 
         points: reports/predictions.csv (model, replicate, y_true, y_predicted).
         true_label: what y_true is.
         predicted_label: what y_predicted is.
-
     """
     names = list(points["model"].unique())
     figure, panels = _grid(
@@ -229,7 +223,6 @@ def _panels(
         y: the column up, and its words.
         band: the columns that a band lies between.
         line: how lines are drawn.
-
     """
     (key, *_), groups = table.columns, dict(list(table.groupby(table.columns[0], sort=False)))
     figure, panels = _grid(max(len(groups), 1), title, (x[1], y[1]))

@@ -3,8 +3,6 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
 from stages import words
 from stages.params import Params, split_pair
 from stages.results import REPORTS, ModelOutcome, PairMeasure, Results, Split, figure_path
@@ -54,16 +52,10 @@ def verdict(results: Results, params: Params) -> str:
 
 def report(results: Results, params: Params, note: str) -> str:
     """Return the whole page as Markdown; `note` is what the task says of itself."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
     last = [(words.epochs(params.train.epochs), None)]
     earlier = [(words.epochs(epoch), epoch) for epoch in next(iter(results.models.values())).earlier]
-    return environment.get_template("report.md.jinja").render(
+    return words.fill(
+        Path(__file__).with_name("report.md.jinja"),
         verdict=verdict(results, params),
         summary=words.table(SUMMARY_COLUMNS, _summary_rows(results)),
         epochs=last + earlier[::-1],

@@ -68,7 +68,6 @@ def model_name(arguments: list[str], params: Params) -> str:
 
     Raises:
         InputError: it names none, several, or one that is not in params.yaml.
-
     """
     if len(arguments) != 1 or arguments[0] not in params.models:
         found = " ".join(arguments) or "none"

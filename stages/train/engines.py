@@ -29,7 +29,6 @@ def load_engine(name: str, cell: str, device: str = "cpu") -> Engine:
 
     Raises:
         InputError: this machine cannot do what `train.engine` and `train.device` ask for.
-
     """
     # Each is imported here: torch takes 1.5 s, and works where Numba does not even import.
     if name == "exact":

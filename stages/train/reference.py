@@ -110,7 +110,6 @@ def find_device(device: str) -> str:
 
     Raises:
         InputError: a GPU is asked for and PyTorch finds none.
-
     """
     if device == "cpu" or (device == "auto" and not torch.cuda.is_available()):
         return "cpu"

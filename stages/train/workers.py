@@ -16,7 +16,6 @@ def available_threads() -> int:
 
     Raises:
         InputError: OMP_NUM_THREADS is no whole number above 0.
-
     """
     wanted = os.environ.get("OMP_NUM_THREADS", "")
     if not wanted:

@@ -19,7 +19,6 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
     Args:
         revisions: two or more; the first is what the others are compared with.
         image_folder: gives the address below which the files of a commit are found, None where it has none.
-
     """
     parts = [MARKER, f"## {plain(compare.title(revisions))}"]
     parts.append("\n".join(f"- {plain(line)}" for line in compare.summary(revisions)))

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
@@ -127,10 +126,8 @@ def report(study: Study, params: Params) -> str:
     ]
     first, _ = split_pair(params.evaluate.primary)
     questions = ["{} beats {}".format(*split_pair(pair)) for pair in pairs]
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent), undefined=StrictUndefined, keep_trailing_newline=True
-    )
-    return environment.get_template("report.md.jinja").render(
+    return words.fill(
+        Path(__file__).with_name("report.md.jinja"),
         settings=settings,
         sentences=sentences(study, params),
         questions=[questions[0], *(question.removeprefix(f"{first} beats ") for question in questions[1:])],

@@ -15,7 +15,6 @@ def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float,
     Args:
         outcomes: one epoch of reports/outcomes.csv for each data set, in which a replicate has the same initial
             weights in all.
-
     """
     tables = pd.concat([table.assign(data_set=number) for number, table in enumerate(outcomes)])
     shares = {}

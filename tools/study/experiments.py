@@ -46,7 +46,6 @@ def run_experiment(name: str, changes: Sequence[str]) -> Experiment:
 
     Raises:
         InputError: DVC could not run it.
-
     """
     # The name may be that of an earlier study.
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)

@@ -157,7 +157,6 @@ def check_platform(cell: str) -> None:
 
     Raises:
         RuntimeError: LLVM cannot compile for this CPU.
-
     """
     architecture = Architecture(cell, 1, 1, 1)
     weights = {name: np.zeros(shape, np.float32) for name, shape in architecture.shapes().items()}
