@@ -124,10 +124,7 @@ def load_params() -> Params:
         return _load()
     except InputError as error:
         # `dvc exp run -S` leaves what it set, but for its temporary folders.
-        changed = (
-            subprocess.run(["git", "diff", "--quiet", "HEAD", "--", PATH], capture_output=True).returncode
-            == 1
-        )
+        changed = subprocess.run(["git", "status", "--porcelain", "--", PATH], capture_output=True).stdout
         undo = "; `git restore params.yaml` undoes what changed since the last commit"
         raise InputError(f"{error}{undo if changed and '.dvc' not in Path.cwd().parts else ''}") from None
 
@@ -173,7 +170,11 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return f"{key}: unknown key; allowed: {', '.join(fields)}"
     words = get_args(fields[name].annotation) if name in fields and first["type"] == "literal_error" else ()
-    allowed = " or ".join(words) or (name in fields and fields[name].description) or "a section of keys"
+    allowed = (
+        " or ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
+        or (name in fields and fields[name].description)
+        or "a section of keys"
+    )
     if first["type"] == "missing":
         return f"{key}: missing; allowed: {allowed}"
     found = "nothing" if first["input"] is None else repr(first["input"])

@@ -1,13 +1,12 @@
 """What DVC's users do with more than one run: a queue of experiments, and sharing through a remote."""
 
-import shutil
 import time
 from pathlib import Path
 
 import pytest
 
 from stages.train.exact.compiled import cache_folder
-from tests.conftest import TOP, Run, files, stages_run
+from tests.conftest import Run, files, stages_run
 
 
 def wait_for_experiments(count: int, folder: Path, run: Run) -> str:
@@ -46,18 +45,18 @@ def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> Non
     assert run("git status --porcelain", project).stdout == ""
     assert {path: path.stat().st_mtime_ns for path in compiled.iterdir()} == before
 
-    shutil.copy(TOP / "Makefile", project)
-    table = run("make -o .venv/run-time experiments", project, COLUMNS="120").stdout
-    rule = "\N{BOX DRAWINGS LIGHT HORIZONTAL}"
-    assert max(len(line.rstrip()) for line in table.splitlines()) <= 120
-    header, *rows = (line for line in table.splitlines() if rule * 9 not in line)
-    assert sorted(header.split()) == [
-        "Experiment",
-        "models.stacked.lr",
-        "models.stacked.num_layers",
-        "stacked_vs_single.test.p",
-    ]
-    assert [name for name in names if sum(f"[{name}]" in row for row in rows) == 1] == names
+    table = run("python -m tools.experiments", project).stdout
+    assert max(map(len, table.splitlines())) <= 80
+    paragraphs = [paragraph.splitlines() for paragraph in table.split("\n\n")[1:]]
+    assert sorted(outcome.split()[-1] for _, outcome in paragraphs if outcome.split()[-1] in names) == sorted(
+        names
+    )
+    changed = {changes for changes, _ in paragraphs}
+    assert changed == {"the last commit"} | {
+        f"models.stacked.num_layers={layers}, models.stacked.lr={lr}"
+        for layers in (1, 3)
+        for lr in (0.003, 0.03)
+    }
 
 
 def test_a_second_clone_pulls_and_finds_everything_up_to_date(

@@ -121,7 +121,7 @@ def test_wrong_params_say_so_and_checkout_brings_everything_back(project: Path, 
     change(project / "params.yaml", "lr: 0.01", "lr: -1")
     failed = run("dvc repro", project)
     assert failed.returncode == 255
-    assert "params.yaml: train.lr: found -1; allowed: a number above 0\n" in failed.stderr
+    assert "params.yaml: train.lr: found -1; allowed: a number above 0; `git restore" in failed.stderr
     assert "Traceback" not in failed.stderr
     change(project / "params.yaml", "lr: -1", "lr: 0.01")
     assert run("dvc checkout && git checkout --quiet reports", project).returncode == 0
@@ -134,7 +134,8 @@ def test_wrong_params_stop_each_stage_with_one_line(stage: str, project: Path, r
     change(project / "params.yaml", "epochs: 4", "epochs: 0")
     failed = run(f"python -m stages.{stage}", project)
     assert (failed.returncode, failed.stdout) == (2, "")
-    assert failed.stderr == "params.yaml: train.epochs: found 0; allowed: a whole number, 1 or more\n"
+    line = "params.yaml: train.epochs: found 0; allowed: a whole number, 1 or more; `git restore params.yaml` undoes"
+    assert failed.stderr.startswith(line) and failed.stderr.count("\n") == 1
     assert files(project, "data", "reports") == before
 
 
