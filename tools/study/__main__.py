@@ -3,6 +3,7 @@
 It takes an hour or two on two cores. What DVC has in its cache is not run again, so that an interrupted study goes on.
 """
 
+import pandas as pd
 from matplotlib import style
 
 from stages.errors import InputError, run
@@ -47,11 +48,16 @@ def write(study: Study, params: Params) -> None:
     runs = study.titled()
     write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(study))
     write_csv(settings.FOLDER / "comparisons.csv", answer.COMPARISONS, answer.comparison_rows(runs))
-    with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
-        figure = answer.figure(runs, params.evaluate.compare)
-        figure.savefig(partial, format="png", metadata={"Software": None})
+    draw()
     write_text(settings.FOLDER / "README.md", answer.report(study, params))
     print(answer.sentences(study, params))
+
+
+def draw() -> None:
+    """Draw reports/study/answer.png from the table beside it."""
+    comparisons = pd.read_csv(settings.FOLDER / "comparisons.csv")
+    with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
+        answer.figure(comparisons).savefig(partial, format="png", metadata={"Software": None})
 
 
 if __name__ == "__main__":

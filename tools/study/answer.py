@@ -3,17 +3,18 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import MultipleLocator, PercentFormatter
 
 from stages import words
 from stages.params import Params, split_pair
-from stages.plot.figures import DOTS, NEUTRAL
+from stages.plot.figures import DOTS, INK, NEUTRAL, WIDTH
 from stages.results import ModelOutcome, Results
 from stages.words import number, percent
 from tools.study import settings
 from tools.study.data_sets import mean_interval, shares_of_spread
-from tools.study.experiments import Experiment, Study
+from tools.study.experiments import REPORTED, Experiment, Study
 
 SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
@@ -96,23 +97,42 @@ def elsewhere_sentence(elsewhere: Mapping[str, Sequence[Experiment]], params: Pa
     return f"On {len(settings.DATA_SEEDS)} other data sets, {replicates}: {'; '.join(parts)}."
 
 
-def figure(runs: Mapping[str, Experiment], pairs: Sequence[str]) -> Figure:
-    """Draw, a panel a pair, how often the first model beats the second in each run, with its 95 % interval."""
-    drawing = Figure(figsize=(8.5, 3.6), layout="constrained")
-    panels = drawing.subplots(1, len(pairs), squeeze=False, sharey=True)[0]
-    for axes, pair in zip(panels, pairs, strict=True):
-        for row, one in enumerate(runs.values()):
-            p, low, high = one.last(pair)
-            reported = row == len(runs) - 1
-            axes.plot([low, high], [row, row], color="#222222", linewidth=3 if reported else 1.5)
-            axes.plot(p, row, "D" if reported else "o", color="#222222", markersize=9 if reported else 7)
+def figure(comparisons: pd.DataFrame) -> Figure:
+    """Draw, a panel a pair and a row a run, how often the first model beats the second after the last epoch.
+
+    Args:
+        comparisons: reports/study/comparisons.csv, of which the run named `REPORTED` is set apart.
+
+    """
+    last = comparisons[comparisons["epoch"] == comparisons["epoch"].max()]
+    runs = [run for run in last["run"].unique() if run != REPORTED]
+    rows = {run: row for row, run in enumerate(runs)} | {REPORTED: len(runs) + 0.5}
+    names = [*runs, f"reported: {REPORTED}\nstep size, fresh seeds"]
+    groups = dict(list(last.groupby("pair", sort=False)))
+    drawing = Figure(figsize=(WIDTH, 4.2), layout="constrained")
+    panels = drawing.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw={"wspace": 0.08})[0]
+    for axes, (pair, group) in zip(panels, groups.items(), strict=True):
+        for run, p, low, high in group[["run", "p", "p_low", "p_high"]].itertuples(index=False):
+            look = {"color": INK, "linewidth": 3} if run == REPORTED else {"color": NEUTRAL, "linewidth": 1.5}
+            axes.plot([low, high], [rows[run]] * 2, **look)
+            axes.plot(p, rows[run], "o", color=look["color"], markersize=8)
         axes.axvline(0.5, color=NEUTRAL, linestyle=DOTS)
-        axes.set_title("no difference", fontsize=11, color=NEUTRAL)
+        axes.set_title(pair)
         axes.set_xlim(0, 1)
+        axes.set_ylim(rows[REPORTED] + 0.5, -0.9)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.set_xlabel("{} beats {}, share of pairs".format(*split_pair(pair)))
-    panels[0].set_yticks(range(len(runs)), list(runs))
-    panels[0].invert_yaxis()
+        axes.xaxis.set_major_locator(MultipleLocator(0.25))
+        first, second = split_pair(pair)
+        for x, text, ha in ((0.98, f"{first} ahead", "right"), (0.02, f"{second} ahead", "left")):
+            axes.text(x, -0.6, text, fontsize=10, color=NEUTRAL, ha=ha, va="center")
+    panels[0].text(
+        0.48, len(runs) - 0.25, "no difference", fontsize=10, color=NEUTRAL, ha="right", va="center"
+    )
+    panels[0].set_yticks(list(rows.values()), names)
+    drawing.suptitle(
+        "How often a replicate of the first has the lower final test MSE; line: 95 % interval, each by itself",
+        fontsize=12, x=0.01, ha="left",
+    )  # fmt: skip
     return drawing
 
 

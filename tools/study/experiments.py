@@ -11,6 +11,8 @@ from stages.errors import InputError
 from stages.results import Estimate, Results
 from tools.revisions import Files
 
+REPORTED = "each model's best"
+
 
 class Experiment(NamedTuple):
     """reports/details.json, outcomes.csv, and the rows of comparisons.csv at the same epochs."""
@@ -38,7 +40,7 @@ class Study(NamedTuple):
     def titled(self) -> dict[str, Experiment]:
         """Return the runs of the sweep and the one that is reported, by what they are called."""
         sweep = {f"step size {lr:g}": one for lr, one in self.sweep.items()}
-        return sweep | {"each model's best": self.fresh}
+        return sweep | {REPORTED: self.fresh}
 
 
 def run_experiment(name: str, changes: Sequence[str]) -> Experiment:

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.tools import conftest as made_up
 from tools.study import __main__ as study
 from tools.study import answer, settings
 from tools.study.data_sets import mean_interval, shares_of_spread, variance_shares
-from tools.study.experiments import Experiment, Study, read_experiment
+from tools.study.experiments import REPORTED, Experiment, Study, read_experiment
 
 PAIRS = ["stacked vs single", "stacked vs wide"]
 BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}
@@ -102,7 +103,7 @@ def test_too_few_replicates_and_other_settings_change_the_answer(
     )
 
 
-def test_page_figure_and_tables_show_every_run(params: Params) -> None:
+def test_page_and_tables_show_every_run(params: Params) -> None:
     fresh = experiment(1e-5, 2e-5, 3e-5, p=0.8)
     elsewhere = {"the default settings": [experiment(1e-5, 1e-5, 1e-5, p=p) for p in (0.5, 0.7)]}
     ran = Study(SWEEP, BEST, fresh, elsewhere)
@@ -119,17 +120,38 @@ def test_page_figure_and_tables_show_every_run(params: Params) -> None:
     ) in page.split("\n")
     assert "| the default settings | 2 %, 98 % |" in page
     runs = ran.titled()
-    panels = answer.figure(runs, PAIRS).axes
-    assert [axes.get_xlabel() for axes in panels] == [
-        "stacked beats single, share of pairs", "stacked beats wide, share of pairs",
-    ]  # fmt: skip
-    assert [text.get_text() for text in panels[0].get_yticklabels()] == list(runs)
-    drawn = [np.asarray(line.get_xdata()).tolist() for line in panels[0].get_lines()]
-    assert drawn[:-1] == [[0.5, 0.7], [0.6]] * 3 + [[0.5, 0.7], [0.8]]
     *_, without_interval, _, _, last = answer.sweep_rows(ran)
     assert last == ("best, fresh seeds", "wide", 0.001, 0.002, 3e-5, 0.001, math.inf, 0.5, 0.4, 0.6, 0.0)
     assert without_interval[:7] == ("lr 0.01, selection seeds", "wide", 0.01, 0.002, math.inf, "", "")
     assert list(answer.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
+
+
+def test_the_figure_has_a_panel_a_pair_and_the_last_epoch_of_every_run() -> None:
+    rows = [
+        (run, pair, epoch, p * epoch / 1000, p - 0.1, p + 0.1)
+        for run, p in (("step size 0.1", 0.25), (REPORTED, 0.75))
+        for pair in PAIRS
+        for epoch in (100, 1000)
+    ]
+    figure = answer.figure(pd.DataFrame(rows, columns=answer.COMPARISONS))
+    assert [axes.get_title() for axes in figure.axes] == PAIRS
+    words = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert words == ["step size 0.1", "reported: each model's best\nstep size, fresh seeds"]
+    for axes, second in zip(figure.axes, ("single", "wide"), strict=True):
+        drawn = [np.asarray(line.get_xdata()).tolist() for line in axes.get_lines()]
+        assert drawn == [[0.15, 0.35], [0.25], [0.65, 0.85], [0.75], [0.5, 0.5]]
+        sides = {text.get_text(): text.get_position()[0] < 0.5 for text in axes.texts}
+        assert (sides["stacked ahead"], sides[f"{second} ahead"]) == (False, True)
+
+
+def test_the_committed_figure_is_drawn_from_the_committed_table(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(settings, "FOLDER", tmp_path)
+    committed = TOP / "reports/study"
+    shutil.copy(committed / "comparisons.csv", tmp_path)
+    study.draw()
+    assert (tmp_path / "answer.png").read_bytes() == (committed / "answer.png").read_bytes()
 
 
 def test_the_mean_over_data_sets_has_students_interval() -> None:
