@@ -16,6 +16,7 @@ from tools.revisions import Revision
 LOSSES = Path(__file__).parents[2] / ".dvc/plots/losses.json"  # which `dvc plots` fills too
 FOREST = Path(__file__).with_name("forest.json")
 POINTS = 150  # of a curve: as many as a narrow chart can show
+FAR_LONGER = 5  # times as many epochs as another revision: beside it that would be a sliver
 # Paul Tol's muted palette (personal.sron.nl/~pault) after black, without what is too light for lines; not the colours
 # of the figures, where each is a model's.
 COLOURS = ("#222222", "#aa4499", "#999933", "#332288", "#cc6677", "#44aa99", "#882255")
@@ -25,8 +26,10 @@ LOOKS = [(colour, dash) for dash in DASHES for colour in COLOURS]  # of revision
 
 def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
     """Return a chart a model: the median training loss of each revision against the epoch, with its band."""
+    lengths = [int(revision.losses["epoch"].max()) for revision in revisions]
+    log = max(lengths) > FAR_LONGER * min(lengths)
     curves = pd.concat(
-        thin(curve).assign(rev=revision.name)
+        thin(curve, log).assign(rev=revision.name)
         for revision in revisions
         for _, curve in revision.losses.groupby("model", sort=False)
     )
@@ -42,7 +45,10 @@ def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
         spec["height"] = 300
         _, top = spec["params"]
         top["value"] = values.max()
-        spec["encoding"]["x"] |= {"title": "epochs", "scale": {"domain": [0, int(curves["epoch"].max())]}}
+        spec["encoding"]["x"] |= {
+            "title": "epochs, log scale" if log else "epochs",
+            "scale": {"type": "log" if log else "linear", "domain": [int(log), max(lengths)], "nice": False},
+        }
         spec["encoding"]["color"] = _by_revision(revisions, [colour for colour, _ in LOOKS])
         _, band, line, hover = spec["layer"]
         band["encoding"]["y"] |= {"title": "training MSE"}
@@ -62,13 +68,17 @@ def forest(revisions: Sequence[Revision], pair: str) -> dict[str, Any]:
     _, estimates = spec["layer"]
     estimates["data"] = {"values": rows}
     estimates["encoding"]["x"]["title"] = f"probability that {first} beats {second}, with its interval"
+    sides = json.dumps({0: f"{second} ahead", 0.5: "no difference", 1: f"{first} ahead"})
+    estimates["encoding"]["x"]["axis"]["labelExpr"] = f"[datum.label, {sides}[datum.value] || '']"
     estimates["encoding"]["color"] = _by_revision(revisions, [colour for colour, _ in LOOKS])
     return spec
 
 
-def thin(curve: pd.DataFrame) -> pd.DataFrame:
-    """Return at most POINTS evenly spaced rows of a curve, the first and the last among them."""
-    return curve.iloc[np.unique(np.linspace(0, len(curve) - 1, POINTS).astype(int))]
+def thin(curve: pd.DataFrame, log: bool) -> pd.DataFrame:
+    """Return at most POINTS rows of a curve, evenly spaced on its axis, with both ends; a log axis has no epoch 0."""
+    last = len(curve) - 1
+    rows = np.geomspace(1, last, POINTS) if log else np.linspace(0, last, POINTS)
+    return curve.iloc[np.unique(rows.round().astype(int))]
 
 
 def _by_revision(revisions: Sequence[Revision], looks: Sequence[Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from stages import words
+from stages.params import split_pair
 from stages.results import Estimate, Model, Pair
 from tools.revisions import Revision
 
@@ -17,10 +18,12 @@ UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
 
 class Cell(NamedTuple):
-    """Text, and the estimate that it shows if it shows one."""
+    """Text; the estimate that it shows if it shows one, and what it means that this moved up or down."""
 
     text: str
     estimate: Estimate | None = None
+    up: str = ""
+    down: str = ""
 
 
 class Table(NamedTuple):
@@ -78,7 +81,7 @@ def legend(revisions: Sequence[Revision]) -> str:
         "In brackets the intervals of reports/details.json over replicates, at 95 % each; those of pairs other "
         "than the primary question are widened for their number. Verdicts: the share of pairs of replicates in "
         f"which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above or "
-        f"below that of {headings(revisions)[0]}."
+        f"below that of {headings(revisions)[0]}; a lower MSE is better, and so is a higher share solved."
     )
 
 
@@ -104,11 +107,11 @@ def outcomes(revisions: Sequence[Revision]) -> Table:
     """Return each model's test MSE and share solved with their intervals, marked where they moved."""
     columns = [
         {
-            label: Cell(words.with_interval(estimate, text), estimate)
+            label: Cell(words.with_interval(estimate, text), estimate, *meaning)
             for name, after, outcome in _measured(revision.results.models, revisions)
-            for label, estimate, text in (
-                (f"{name} IQM of test MSE{after}", outcome.test.iqm, words.number),
-                (f"{name} solved{after}", outcome.solved, words.percent),
+            for label, estimate, text, meaning in (
+                (f"{name} IQM of test MSE{after}", outcome.test.iqm, words.number, ("worse", "better")),
+                (f"{name} solved{after}", outcome.solved, words.percent, ("better", "worse")),
             )
         }
         for revision in revisions
@@ -121,7 +124,9 @@ def verdicts(revisions: Sequence[Revision]) -> Table:
     asked = {primary(revisions[0]): " (the primary question)"}
     columns = [
         {
-            f"{pair}{after or asked.get(pair, '')}": Cell(words.outcome(outcome.test), outcome.test.p)
+            f"{pair}{after or asked.get(pair, '')}": Cell(
+                words.outcome(outcome.test), outcome.test.p, *(f"towards {name}" for name in split_pair(pair))
+            )
             for pair, after, outcome in _measured(revision.results.pairs, revisions)
         }
         for revision in revisions
@@ -136,15 +141,14 @@ def figures(revisions: Sequence[Revision]) -> tuple[list[Path], list[Path]]:
     return [path for path in paths if path not in same], same
 
 
-def moved(before: Estimate | None, after: Estimate | None) -> str:
-    """Return UP or DOWN where an estimate's interval lies wholly above or below the one before, else nothing."""
-    ends = [
-        (one.low, one.high) for one in (before, after) if one and one.low is not None and one.high is not None
-    ]
+def moved(before: Cell, after: Cell) -> str:
+    """Return UP or DOWN and what that means where an interval lies wholly above or below the one before."""
+    both = (before.estimate, after.estimate)
+    ends = [(one.low, one.high) for one in both if one and one.low is not None and one.high is not None]
     if len(ends) < 2:
         return ""
     (low, high), (low_now, high_now) = ends
-    return UP if low_now > high else DOWN if high_now < low else ""
+    return f"{UP} {after.up}" if low_now > high else f"{DOWN} {after.down}" if high_now < low else ""
 
 
 def transposed(table: Table) -> Table:
@@ -184,7 +188,12 @@ def _summary(base: Revision, after: Revision) -> str:
         for revision in (base, after)
     )
     rows = [row for table in (verdicts([base, after]), outcomes([base, after])) for row in table.rows]
-    marked = [f"{row[0]} {row[-1][-1]}" for row in rows if row[-1].endswith((UP, DOWN))]
+    marked = [
+        f"{name} {mark}{cell.partition(mark)[2]}"
+        for name, _, cell in rows
+        for mark in (UP, DOWN)
+        if mark in cell
+    ]
     return "; ".join(
         [
             differences(after, base) or "the same params",
@@ -214,7 +223,7 @@ def _numbers(record: Any, place: str = "") -> Iterator[tuple[str, Cell]]:
     """Yield every number or word of the results with its place in them, such as "models.single.last.test.iqm"."""
     entries = record._asdict() if hasattr(record, "_asdict") else record
     if isinstance(record, Estimate):
-        yield place, Cell(words.with_interval(record, str), record)
+        yield place, Cell(words.with_interval(record, str))
     elif isinstance(entries, dict):
         for name, value in entries.items():
             yield from _numbers(value, f"{place}.{name}" if place else str(name))
@@ -227,10 +236,7 @@ def _table(what: str, revisions: Sequence[Revision], columns: Sequence[Mapping[s
     rows = []
     for name in _union(columns):
         cells = [column.get(name, Cell(ABSENT)) for column in columns]
-        marks = [moved(cells[0].estimate, cell.estimate) for cell in cells]
-        rows.append(
-            [name, *(f"{cell.text} {mark}".rstrip() for cell, mark in zip(cells, marks, strict=True))]
-        )
+        rows.append([name, *(f"{cell.text} {moved(cells[0], cell)}".rstrip() for cell in cells)])
     return Table([what, *headings(revisions)], rows)
 
 

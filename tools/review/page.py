@@ -1,14 +1,17 @@
 """The review as one HTML page that needs no network: charts, tables and figures."""
 
 import base64
+import re
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
 import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 
 from tools.review import charts, compare
+from tools.review.compare import DOWN, UP
 from tools.revisions import Revision
 
 # Of those that can be carried the nearest to the one that DVC's page loads, so that one template serves both.
@@ -25,6 +28,7 @@ def page(revisions: Sequence[Revision]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["readable"] = readable
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     pair = compare.primary(revisions[0])
     specs = {f"losses-{model}": spec for model, spec in charts.losses(revisions).items()}
@@ -42,3 +46,10 @@ def page(revisions: Sequence[Revision]) -> str:
         same=same,
         vega=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE),
     )
+
+
+def readable(text: str) -> Markup:
+    """Return text as HTML with its marks in colour, which breaks after the dot of a param and in no number."""
+    html = re.sub(rf"[{UP}{DOWN}] (better|worse)", r'<b class="\1">\g<0></b>', str(escape(text)))
+    html = re.sub(r"[\d.]+(e-\d+| %)", r"<span>\g<0></span>", html)
+    return Markup(re.sub(r"\.(?=[a-z])", ".<wbr>", html))

@@ -10,6 +10,7 @@ import pytest
 import vl_convert
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
+from stages.plot.report import ALT_TEXTS
 from stages.results import Estimate
 from tests.conftest import Run
 from tools.review.page import VEGA, VEGA_LITE
@@ -61,7 +62,8 @@ def dvc_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFactory)
 def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     """Return a page of the size that the test's parameter names; its errors and requests fail the test."""
     width, height = SIZES[request.param]
-    context = browser.new_context(viewport={"width": width, "height": height}, offline=True)
+    touch = request.param == "narrow"
+    context = browser.new_context(viewport={"width": width, "height": height}, has_touch=touch, offline=True)
     page = context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
@@ -72,6 +74,16 @@ def page(request: pytest.FixtureRequest, browser: Browser) -> Iterator[Page]:
     assert complaints == []
 
 
+def shown(page: Page) -> str:
+    """Return the tooltip's text, of which nothing is cut off."""
+    tooltip = page.locator("#vg-tooltip-element.visible")
+    tooltip.wait_for(timeout=5000)
+    box = tooltip.bounding_box()
+    assert box
+    assert box["x"] >= 0
+    return " ".join(tooltip.inner_text().split())
+
+
 def hover(page: Page, mark: str) -> str:
     """Move the mouse to the middle of the first such mark, and return the tooltip's text."""
     page.locator(mark).first.scroll_into_view_if_needed()
@@ -79,9 +91,7 @@ def hover(page: Page, mark: str) -> str:
     assert box
     page.mouse.move(box["x"] + box["width"] / 2 - 3, box["y"] + box["height"] / 2)
     page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2, steps=3)
-    tooltip = page.locator("#vg-tooltip-element.visible")
-    tooltip.wait_for(timeout=5000)
-    return " ".join(tooltip.inner_text().split())
+    return shown(page)
 
 
 def fits(page: Page) -> bool:
@@ -145,6 +155,20 @@ def test_the_reviews_charts_tell_their_numbers_on_hover(page: Page, review_page:
     )
 
 
+@pytest.mark.parametrize("page", ["narrow"], indirect=True)
+def test_a_tap_shows_the_numbers_and_one_elsewhere_hides_them(page: Page, review_page: Path) -> None:
+    page.goto(review_page.as_uri())
+    page.locator("#losses-wide svg.marks").wait_for()
+    for mark, says in (
+        ("#losses-single path.background", "model single"),
+        ("#forest svg.marks path[aria-roledescription='point']", "revision main"),
+    ):
+        page.locator(mark).first.tap(force=True)
+        assert says in shown(page)
+        page.locator("h1").tap()
+        page.locator("#vg-tooltip-element.visible").wait_for(state="hidden", timeout=5000)
+
+
 @pytest.mark.parametrize("page", ["wide"], indirect=True)
 def test_a_click_in_the_legend_leaves_one_revision_in_focus(page: Page, review_page: Path) -> None:
     page.goto(review_page.as_uri())
@@ -154,6 +178,16 @@ def test_a_click_in_the_legend_leaves_one_revision_in_focus(page: Page, review_p
         page.locator(".legend button", has_text="idea").click()
         expect(lines.nth(0)).to_have_attribute("opacity", opacity)
         expect(lines.nth(1)).to_have_attribute("opacity", "1")
+
+
+@pytest.mark.parametrize("page", SIZES, indirect=True)
+def test_where_no_script_came_dvcs_own_page_names_what_needs_none(page: Page, dvc_page: Path) -> None:
+    page.route(re.compile("^https:"), lambda route: route.fulfill(body="", content_type="text/javascript"))
+    page.goto(dvc_page.as_uri())
+    assert "python -m tools.review --html review.html" in page.locator("#losses").inner_text()
+    assert fits(page)
+    headings = page.locator("body > div[style] > p").all_inner_texts()
+    assert headings == list(ALT_TEXTS.values())
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)

@@ -29,6 +29,19 @@ def test_a_chart_a_model_with_every_revision_on_one_scale(revise: Revise) -> Non
         assert spec["encoding"]["x"]["scale"]["domain"] == [0, 2]
 
 
+@pytest.mark.parametrize(("epochs", "scale", "first"), [(10, "linear", 0), (11, "log", 1)])
+def test_beside_a_far_longer_run_the_axis_of_epochs_is_logarithmic(
+    epochs: int, scale: str, first: int, revise: Revise
+) -> None:
+    columns = dict.fromkeys(("median", "q25", "q75"), 0.1)
+    longer = pd.DataFrame({"model": "single", "epoch": range(epochs + 1)}).assign(**columns)
+    spec = charts.losses([revise(), revise("longer", losses=longer)])["single"]
+    across = spec["encoding"]["x"]
+    assert (across["scale"]["type"], across["scale"]["domain"]) == (scale, [first, epochs])
+    assert ("log" in across["title"]) == (scale == "log")
+    assert rows(spec).groupby("rev")["epoch"].min().tolist() == [first, first]
+
+
 def test_a_model_that_one_revision_lacks_is_drawn_from_the_other(revise: Revise) -> None:
     single = LOSSES[LOSSES["model"] == "single"]
     assert (
@@ -82,10 +95,25 @@ def test_when_everything_diverged_there_is_no_chart(revise: Revise) -> None:
 def test_thinned_curves_keep_their_ends_and_are_even(epochs: int) -> None:
     columns = dict.fromkeys(("median", "q25", "q75"), 1.0)
     curve = pd.DataFrame({"epoch": range(epochs + 1)}).assign(**columns)
-    kept = charts.thin(curve)["epoch"].tolist()
+    kept = charts.thin(curve, log=False)["epoch"].tolist()
     assert (kept[0], kept[-1]) == (0, epochs)
     assert len(kept) == min(epochs + 1, charts.POINTS)
     assert np.ptp(np.diff(kept)) <= 1 if epochs else True
+
+
+def test_on_a_log_axis_thinned_curves_keep_the_first_epochs() -> None:
+    kept = charts.thin(pd.DataFrame({"epoch": range(1001)}), log=True)["epoch"].tolist()
+    assert kept[:9] == list(range(1, 10))
+    assert kept[-1] == 1000
+    assert len(kept) <= charts.POINTS
+    assert max(np.diff(np.log(kept[20:]))) < 0.1
+
+
+def test_the_forests_axis_says_who_is_ahead_where(revise: Revise) -> None:
+    spec = charts.forest([revise()], "stacked vs single")
+    svg = vl_convert.vegalite_to_svg(json.dumps(spec | {"width": 600}))
+    said = dict(re.findall(r">(\d+%)</tspan><tspan[^>]*>([^<]+)<", svg))
+    assert said == {"0%": "single ahead", "50%": "no difference", "100%": "stacked ahead"}
 
 
 def test_the_forest_has_a_row_a_revision_in_order(revise: Revise) -> None:

@@ -6,7 +6,7 @@ import pytest
 from stages.results import Estimate
 from tests.tools.conftest import LOSSES, Revise, model, pair, results
 from tools.review import compare
-from tools.review.compare import DOWN, UP, Table
+from tools.review.compare import DOWN, UP, Cell, Table
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 
@@ -41,31 +41,36 @@ def test_differences_are_one_line_relative_to_the_base(revise: Revise) -> None:
 @pytest.mark.parametrize(
     ("low", "high", "mark"),
     [
-        (0.0031, 0.004, UP),
+        (0.0031, 0.004, f"{UP} worse"),
         (0.003, 0.004, ""),  # they touch
         (0.0015, 0.0025, ""),  # within
         (0.0001, 0.01, ""),  # around
         (0.0001, 0.001, ""),  # they touch
-        (0.0001, 0.0009, DOWN),
+        (0.0001, 0.0009, f"{DOWN} better"),
         (None, None, ""),
-        (0.004, math.inf, UP),
+        (0.004, math.inf, f"{UP} worse"),
         (0.0015, math.inf, ""),
     ],
 )
 def test_a_metric_has_moved_when_the_intervals_are_apart(
     low: float | None, high: float | None, mark: str
 ) -> None:
-    assert compare.moved(Estimate(0.002, 0.001, 0.003), Estimate(0.002, low, high)) == mark
+    after = Cell("", Estimate(0.002, low, high), "worse", "better")
+    assert compare.moved(Cell("", Estimate(0.002, 0.001, 0.003)), after) == mark
+    assert compare.moved(Cell("none before"), after) == ""
 
 
 def test_outcomes_have_intervals_and_marks_against_the_first(revise: Revise) -> None:
-    better = model(iqm=Estimate(1e-5, 5e-6, 2e-5))
+    better = model(Estimate(1e-5, 5e-6, 2e-5), Estimate(0.9, 0.8, 1.0))
     idea = revise("idea", results=results(single=better, wide=model(iqm=Estimate(math.inf))))
     table = compare.outcomes([revise(), idea])
     rows = {name: cells for name, *cells in table.rows}
     assert table.header == ["model", "main", "idea"]
-    assert rows["single IQM of test MSE"] == ["0.002 (0.001 to 0.003)", f"1e-05 (5e-06 to 2e-05) {DOWN}"]
-    assert rows["single solved"] == ["25 % (10 to 40 %)"] * 2
+    assert rows["single IQM of test MSE"] == [
+        "0.002 (0.001 to 0.003)",
+        f"1e-05 (5e-06 to 2e-05) {DOWN} better",
+    ]
+    assert rows["single solved"] == ["25 % (10 to 40 %)", f"90 % (80 to 100 %) {UP} better"]
     assert rows["single IQM of test MSE after 100 epochs"] == ["0.004 (none)"] * 2
     assert rows["wide IQM of test MSE"] == ["\N{EM DASH}", "inf (none)"]
 
@@ -85,7 +90,7 @@ def test_verdicts_name_the_primary_question_and_every_pair(revise: Revise) -> No
         [
             "stacked vs single (the primary question)",
             "34 % (19 to 54 %), inconclusive",
-            f"90 % (70 to 97 %), better {UP}",
+            f"90 % (70 to 97 %), better {UP} towards stacked",
         ],
         ["stacked vs single after 100 epochs", "\N{EM DASH}", "42 % (34 to 49.9 %), worse"],
         ["stacked vs wide", "\N{EM DASH}", "34 % (19 to 54 %), inconclusive"],
@@ -98,7 +103,7 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     idea = revise("idea", {"train.lr": 1.0}, results(single=worse, stacked_vs_single=better))
     assert compare.summary([revise(), idea, revise("twin"), revise("seed", params={"train.seed": 1})]) == [
         f"idea: train.lr=1.0; stacked vs single: better, was inconclusive; "
-        f"moved beyond its interval: single solved {DOWN}",
+        f"moved beyond its interval: single solved {DOWN} worse",
         "twin: the same params, metrics, loss curves and figures",
         "seed: train.seed=1; stacked vs single: inconclusive, as before; no metric moved beyond its interval",
     ]
@@ -123,7 +128,7 @@ def test_alike_means_curves_and_figures_too(revise: Revise) -> None:
 def test_the_numbers_that_differ_have_their_place_in_the_results(revise: Revise) -> None:
     after = revise("idea", results=results(single=model(solved=Estimate(0.5, 0.45, 0.6)), wide=model()))
     rows = compare.changed_numbers([revise(), after]).rows
-    assert rows[0] == ["models.single.last.solved", "0.25 (0.1 to 0.4)", f"0.5 (0.45 to 0.6) {UP}"]
+    assert rows[0] == ["models.single.last.solved", "0.25 (0.1 to 0.4)", "0.5 (0.45 to 0.6)"]
     assert rows[1] == ["models.wide.parameters", "\N{EM DASH}", "1153"]
     assert {row[0].rpartition(".")[0] for row in rows[2:]} >= {"models.wide.earlier.100.test"}
     assert not [row for row in rows if "None" in row]

@@ -6,7 +6,7 @@ import vl_convert
 
 from tests.tools.conftest import FIGURE, Revise
 from tools.review.compare import DOWN, UP
-from tools.review.page import page
+from tools.review.page import page, readable
 
 NASTY = "</script><img src=x onerror=alert(1)>"
 
@@ -42,10 +42,17 @@ def test_the_page_carries_charts_tables_and_both_images(html: str) -> None:
     for name in ("forest", "losses-single", "losses-stacked"):
         assert f'id="{name}"' in html
     assert html.count("data:image/png;base64,") == 2
-    assert "<th>train.lr</th><td>0.01</td>" in html
-    assert "<li>&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;: train.lr=" in html
+    assert "<th>train.<wbr>lr</th><td>0.01</td>" in html
+    assert "<li>&lt;/script&gt;&lt;img src=x onerror=alert(1)&gt;: train.<wbr>lr=" in html
     assert f"{UP} and {DOWN}: the interval lies wholly above" in html
     assert '<meta name="viewport" content="width=device-width, initial-scale=1">' in html
+
+
+def test_what_a_mark_means_has_a_colour_and_no_line_ends_in_a_number() -> None:
+    assert readable(f"1e-05 (5e-06 to 2) {DOWN} better & 9 % {UP} towards a") == (
+        f'<span>1e-05</span> (<span>5e-06</span> to 2) <b class="better">{DOWN} better</b> &amp; <span>9 %</span> '
+        f"{UP} towards a"
+    )
 
 
 def test_of_many_revisions_each_figure_opens(revise: Revise) -> None:
