@@ -101,8 +101,8 @@ def in_precision(state: TrainState, dtype: type[np.floating]) -> TrainState:
         {name: array.astype(dtype) for name, array in named.items()}
         for named in (state.weights, state.mean, state.square)
     )
-    losses = (mse.astype(dtype) for mse in (state.train_mse, state.test_mse))
-    return TrainState(state.epoch, state.steps, weights, mean, square, state.rng, *losses)
+    train_mse, test_mse = state.train_mse.astype(dtype), state.test_mse.astype(dtype)
+    return TrainState(state.epoch, state.steps, weights, mean, square, state.rng, train_mse, test_mse)
 
 
 def find_device(device: str) -> str:

@@ -96,9 +96,9 @@ def test_losses_belong_to_the_weights_of_their_epoch(advance: Advance, changes: 
     states = [begin(ARCHITECTURE)]
     for epoch in range(1, 5):
         states.append(advance(states[-1], DATA, ARCHITECTURE, training, epoch))
-        both = states[-1].train_mse, states[-1].test_mse
-        assert [(array.dtype, array.shape) for array in both] == [(np.float32, (epoch + 1,))] * 2
-        assert np.isnan(states[-1].train_mse[epoch]) == np.isnan(states[-1].test_mse[epoch]) == (epoch < 4)
+        for losses in (states[-1].train_mse, states[-1].test_mse):
+            assert (losses.dtype, losses.shape) == (np.float32, (epoch + 1,))
+            assert np.isnan(losses[epoch]) == (epoch < 4)
     for epoch, state in enumerate(states):
         for losses, x, y in ((states[-1].train_mse, *DATA[:2]), (states[-1].test_mse, *DATA[2:])):
             if losses is states[-1].test_mse and epoch not in (0, 3, 4):

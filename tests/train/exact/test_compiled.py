@@ -14,19 +14,8 @@ import pytest
 from stages.train.exact import compiled
 from tests.conftest import TOP
 
-# Both print for each of their arguments whether the code was compiled or loaded, and what it computes.
-A_NETWORK_OF_EACH_CELL = """
-import sys
-import numpy as np
-from stages.architecture import Architecture
-from stages.train.exact import trainer
-for cell in sys.argv[1:]:
-    architecture = Architecture(cell, 1, 2, 1)
-    weights = {name: np.full(shape, -0.5, np.float32) for name, shape in architecture.shapes().items()}
-    prediction = trainer.predict(weights, np.ones((1, 3, 1), np.float32), architecture)
-    print("loaded" if trainer.compiled_trainer(cell).stats.cache_hits else "compiled", prediction[0, 0])
-"""
-A_FUNCTION_FOR_EACH_NUMBER = """
+# Prints for each of its arguments whether the code was compiled or loaded, and what it computes.
+PROGRAM = """
 import sys
 from stages.train.exact.compiled import compiled, compiled_and_kept
 def function(number):
@@ -44,49 +33,32 @@ for argument in sys.argv[1:]:
 """
 
 
-def run(program: str, folder: Path, cache: Path, *arguments: str) -> list[str]:
-    """What the program prints, run in a folder and with a cache."""
+def run(cache: Path, *numbers: str, folder: Path = TOP) -> list[str]:
+    """What the program prints, by the sources in a folder and with a cache."""
     environment = os.environ | {"XDG_CACHE_HOME": str(cache), "HOME": str(cache), "LOCALAPPDATA": str(cache)}
-    command = [sys.executable, "-B", "-c", program, *arguments]
+    command = [sys.executable, "-B", "-c", PROGRAM, *numbers]
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
 
-@pytest.mark.slow
-def test_compiled_code_is_kept_by_content_and_by_cell(tmp_path: Path) -> None:
-    first, second, changed = (tmp_path / name for name in ("first", "second", "changed"))
-    for folder in (first, second, changed):
-        shutil.copytree(TOP / "stages", folder / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    called = changed / "stages/train/exact/activations.py"
-    text = called.read_text()
-    assert text.count("2 * 0.49999997") == 1
-    called.write_text(text.replace("2 * 0.49999997", "2 * 0.45"))
-
-    def code(folder: Path, *cells: str) -> list[str]:
-        return run(A_NETWORK_OF_EACH_CELL, folder, tmp_path / "cache", *cells)
-
-    [tanh] = code(first, "rnn_tanh")
-    how, prediction = tanh.split()
-    assert how == "compiled" and float(prediction) > -0.5
-    assert code(second, "rnn_tanh") == [f"loaded {prediction}"]
-    with ThreadPoolExecutor(2) as pool:
-        jobs = pool.submit(code, changed, "rnn_tanh"), pool.submit(code, first, "rnn_relu")
-        [other], [relu] = (job.result() for job in jobs)
-    assert other.startswith("compiled") and other != tanh
-    assert relu == "compiled -0.5"  # of units that are off the output's bias is left
-    assert code(first, "rnn_tanh", "rnn_relu") == [f"loaded {prediction}", "loaded -0.5"]
+def test_compiled_code_is_kept_by_content(tmp_path: Path) -> None:
+    cache, clone = tmp_path / "cache", tmp_path / "clone"
+    shutil.copytree(TOP / "stages", clone / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    assert run(cache, "2") == ["compiled 201"]
+    assert run(cache, "2", folder=clone) == ["loaded 201"]
+    for changed in (clone / "stages/data.py", clone / "stages/train/exact/activations.py"):
+        assert run(cache, "2", folder=clone) == ["loaded 201"]
+        with changed.open("a") as file:
+            file.write("# changed\n")
+    assert run(cache, "2", folder=clone) == ["compiled 201"]
 
 
 def test_functions_that_close_over_other_things_are_kept_apart(tmp_path: Path) -> None:
     """Compiled in processes of their own, they would have the same symbols."""
-
-    def results(*numbers: str) -> list[str]:
-        return run(A_FUNCTION_FOR_EACH_NUMBER, TOP, tmp_path, *numbers)
-
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(results, ["2", "3"])) == [["compiled 201"], ["compiled 301"]]
-    assert results("2", "3") == ["loaded 201", "loaded 301"]
+        assert list(pool.map(run, [tmp_path] * 2, ["2", "3"])) == [["compiled 201"], ["compiled 301"]]
+    assert run(tmp_path, "2", "3") == ["loaded 201", "loaded 301"]
 
 
 def hits(function: Callable) -> int:
