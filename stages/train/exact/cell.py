@@ -11,12 +11,10 @@ class Cell(NamedTuple):
     W_ih x + b_ih comes first and W_hh h + b_hh after it.
     """
 
-    forward: Callable  # (z, previous) -> kept: h first, then what else the way back or the next step reads
+    forward: (
+        Callable  # (z, previous) -> kept, of which h is the first; previous is kept of the step before, or 0
+    )
     backward: Callable  # (kept, previous, gradient by h, carried) -> gradients by z, carried
-    products: int = 1
-    kept: int = (
-        1  # how many vectors `forward` returns; `previous` is those of the step before, 0 before the first
-    )
-    carried: int = (
-        0  # how many vectors `backward` hands on to the step before, 0 at the last; none for an RNN
-    )
+    products: int = 1  # 2 where W_ih x and W_hh h do not just add up
+    kept: int = 1  # vectors that the way back and the next step read
+    carried: int = 0  # vectors that go from a step to the one before, beside the gradient by h; 0 at the last

@@ -17,7 +17,7 @@ from collections import namedtuple
 import numpy as np
 
 from stages.architecture import Architecture
-from stages.data import Weights
+from stages.data import Dataset, Weights
 from stages.train.exact.cell import Cell
 from stages.train.exact.compiled import target
 from stages.train.exact.vector import LANES
@@ -46,9 +46,10 @@ KINDS = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")
 LAYER = np.dtype([(kind, TENSOR) for kind in KINDS])
 
 
-def lay_out(architecture: Architecture, cell: Cell, T: int, N: int, M: int, batch_size: int | None) -> Net:
-    """Return where the arrays of a network on so many samples lie."""
+def lay_out(architecture: Architecture, cell: Cell, dataset: Dataset, batch_size: int | None) -> Net:
+    """Return where everything lies in memory for training on a data set."""
     _, D, H, L = architecture
+    (N, T, _), M = dataset.x_train.shape, len(dataset.x_test)
     rows = architecture.gates * H
     B = 0 if batch_size is None else min(batch_size, N)
     P, Q = round_up(H + 1, TILES), cell.products * rows + TILES

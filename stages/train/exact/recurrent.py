@@ -53,11 +53,8 @@ def recurrent_layers(cell: Cell, gates: int) -> tuple[Callable, Callable, Callab
         T, H, rows = net.T, net.H, net.P * BLOCK
         for t in range(T):
             for layer in range(net.L):
-                w_ih, w_hh, K = (
-                    layers[layer].weight_ih.at,
-                    layers[layer].weight_hh.at,
-                    layers[layer].weight_ih.columns,
-                )
+                w_ih, w_hh = layers[layer].weight_ih.at, layers[layer].weight_hh.at
+                K = layers[layer].weight_ih.columns
                 ih_step, hh_step = (K, H) if UNITS > 1 else (H * K, H * H)  # from a row of a tile to the next
                 bias = net.bias + layer * Z * H
                 before = net.kept + (layer * (T + 1) + t) * KEPT * rows
@@ -95,13 +92,12 @@ def recurrent_layers(cell: Cell, gates: int) -> tuple[Callable, Callable, Callab
             if layer == 0:
                 below, below_step = x + t * (ih.columns + 1) * BLOCK, (ih.columns + 1) * BLOCK
             add_outer(memory, ih.sums, ih.width, d, step, ih.rows, below, below_step, ih.columns + 1, steps)
-            if PRODUCTS == 1:
-                skip = 1 if t == 0 else 0  # before the first step h is zero
-                d, before = d + skip * step, before + skip * kept_step
-                add_outer(memory, hh.sums, hh.width, d, step, hh.rows, before, kept_step, H, steps - skip)
-            else:
-                d += gates * H * BLOCK
-                add_outer(memory, hh.sums, hh.width, d, step, hh.rows, before, kept_step, H + 1, steps)
+            # Before the first step h is zero; but a product of its own has a bias of its own.
+            skip = 1 if t == 0 and PRODUCTS == 1 else 0
+            columns = H if PRODUCTS == 1 else H + 1
+            d += (Z - gates) * H * BLOCK + skip * step
+            before += skip * kept_step
+            add_outer(memory, hh.sums, hh.width, d, step, hh.rows, before, kept_step, columns, steps - skip)
 
     @compiled
     def backward(memory, net, layers, x):

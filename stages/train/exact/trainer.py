@@ -8,21 +8,10 @@ import numpy as np
 
 from stages.architecture import GATES, Architecture
 from stages.data import Dataset, Weights
-from stages.train.exact import adam, head
+from stages.train.exact import adam, head, layout
 from stages.train.exact.compiled import compiled, compiled_and_kept
 from stages.train.exact.gru import GRU
-from stages.train.exact.layout import (
-    BLOCK,
-    Net,
-    allocate,
-    count_blocks,
-    get_weights,
-    lay_out,
-    layers_of,
-    one_nan,
-    put_samples,
-    put_weights,
-)
+from stages.train.exact.layout import BLOCK, Net, get_weights, one_nan, put_weights
 from stages.train.exact.lstm import LSTM
 from stages.train.exact.recurrent import gradient, recurrent_layers
 from stages.train.exact.rnn import RNN_RELU, RNN_TANH
@@ -104,7 +93,7 @@ def advance(
 
     Training that diverges gives inf and nan, as IEEE 754 has them.
     """
-    net, layers, memory = laid_out(architecture, state.weights, dataset, training.batch_size)
+    memory, net, layers = prepare(architecture, state.weights, dataset, training.batch_size)
     put_weights(memory, net.mean, state.mean, architecture)
     put_weights(memory, net.square, state.square, architecture)
     clip_norm = np.float32(np.inf if training.clip_norm is None else training.clip_norm)
@@ -135,7 +124,7 @@ def advance(
 def predict(weights: Weights, x: np.ndarray, architecture: Architecture) -> np.ndarray:
     """Return the outputs (N, 1) float32 for x (N, T, D), the forward pass that training uses."""
     dataset = Dataset(x, np.zeros((len(x), 1), np.float32), x[:0], np.zeros((0, 1), np.float32))
-    net, layers, memory = laid_out(architecture, weights, dataset, None)
+    memory, net, layers = prepare(architecture, weights, dataset, None)
     optimizer = adam.Adam(0.0, np.float32(np.inf), np.ones(2))
     losses, measured, order = np.zeros(1, np.float32), np.zeros(1, bool), np.arange(0)
     compiled_trainer(architecture.cell)(memory, net, layers, optimizer, order, measured, 0, 0, losses, losses)
@@ -144,12 +133,10 @@ def predict(weights: Weights, x: np.ndarray, architecture: Architecture) -> np.n
 
 def memory_needed(architecture: Architecture, training: Training, dataset: Dataset) -> int:
     """Return the bytes that training one replicate takes at its peak, beside the data set."""
-    N, T, _ = dataset.x_train.shape
-    M = len(dataset.y_test)
-    net = lay_out(architecture, CELLS[architecture.cell], T, N, M, training.batch_size)
-    # Beside the memory: the state, and what is copied on the way to it and back.
-    copies = max(count_blocks(max(N, M)) * BLOCK * (T + 1) * (net.D + 1), 8 * architecture.parameters())
-    return 4 * (net.end + copies)
+    net = layout.lay_out(architecture, CELLS[architecture.cell], dataset, training.batch_size)
+    # Beside the memory: the state, or the samples on their way to it.
+    copies = max(net.y_train - net.x_train, net.y_test - net.x_test, 8 * architecture.parameters())
+    return 4 * (net.end + 2 * copies)
 
 
 def check_platform(cell: str) -> None:
@@ -163,16 +150,16 @@ def check_platform(cell: str) -> None:
     predict(weights, np.ones((1, 1, 1), np.float32), architecture)
 
 
-def laid_out(
+def prepare(
     architecture: Architecture, weights: Weights, dataset: Dataset, batch_size: int | None
-) -> tuple[Net, np.ndarray, np.ndarray]:
-    """Return memory for training, with the weights and samples in it."""
-    cell, (N, T, _) = CELLS[architecture.cell], dataset.x_train.shape
-    net = lay_out(architecture, cell, T, N, len(dataset.y_test), batch_size)
-    memory = allocate(net.end)
-    before_first = memory[net.kept : net.d].reshape(net.L, T + 1, cell.kept, net.P, BLOCK)[:, 0]
+) -> tuple[np.ndarray, Net, np.ndarray]:
+    """Return memory for training, with the weights and samples in it, and where all lies there."""
+    cell = CELLS[architecture.cell]
+    net = layout.lay_out(architecture, cell, dataset, batch_size)
+    memory = layout.allocate(net.end)
+    before_first = memory[net.kept : net.d].reshape(net.L, net.T + 1, cell.kept, net.P, BLOCK)[:, 0]
     before_first[:, 0, net.H] = 1
     put_weights(memory, net.weights, weights, architecture)
-    put_samples(memory, net.x_train, net.y_train, dataset.x_train, dataset.y_train)
-    put_samples(memory, net.x_test, net.y_test, dataset.x_test, dataset.y_test)
-    return net, layers_of(architecture, cell, net), memory
+    layout.put_samples(memory, net.x_train, net.y_train, dataset.x_train, dataset.y_train)
+    layout.put_samples(memory, net.x_test, net.y_test, dataset.x_test, dataset.y_test)
+    return memory, net, layout.layers_of(architecture, cell, net)

@@ -46,16 +46,11 @@ vector = Vector()
 # -- memory --------------------------------------------------------------------------------------------------
 
 
-def _address(context, builder, array_type, array, offset):
-    return builder.gep(context.make_array(array_type)(context, builder, array).data, [offset])
-
-
 def _addresses(context, builder, array_type, array, offset, stride, rows, columns):
     """Where a tile's vectors lie: the rows `stride` apart, the columns one behind the other."""
+    data = context.make_array(array_type)(context, builder, array).data
     for r in range(rows):
-        row = _address(
-            context, builder, array_type, array, builder.add(offset, builder.mul(stride, stride.type(r)))
-        )
+        row = builder.gep(data, [builder.add(offset, builder.mul(stride, stride.type(r)))])
         for c in range(columns):
             yield builder.gep(row, [INT(c * LANES)])
 
@@ -72,6 +67,10 @@ def _splat(builder, scalar):
     undefined = ir.Constant(LLVM_VECTOR, ir.Undefined)
     first = builder.insert_element(undefined, scalar, INT(0))
     return builder.shuffle_vector(first, undefined, ir.Constant(LLVM_INTS, [0] * LANES))
+
+
+def _broadcast(builder, address):
+    return _splat(builder, builder.load(address, align=4))
 
 
 @intrinsic(prefer_literal=True)
@@ -214,9 +213,10 @@ def spread(typing, array, offset, rows, columns):
     tile = types.UniTuple(vector, rows.literal_value * columns.literal_value)
 
     def generate(context, builder, signature, args):
-        first = _address(context, builder, signature.args[0], *args[:2])
-        numbers = [builder.load(builder.gep(first, [INT(r)]), align=4) for r in range(rows.literal_value)]
-        vectors = [_splat(builder, number) for number in numbers for _ in range(columns.literal_value)]
+        step = args[1].type(1)
+        addresses = _addresses(context, builder, signature.args[0], *args[:2], step, rows.literal_value, 1)
+        vectors = [_broadcast(builder, address) for address in addresses]
+        vectors = [vector for vector in vectors for _ in range(columns.literal_value)]
         return context.make_tuple(builder, tile, vectors)
 
     return tile(array, types.intp, rows, columns), generate
@@ -256,6 +256,6 @@ def _multiply_add(load_factor):
 
 
 # One step of a matrix product whose lanes are samples: a[r] is a number, of W, times 16 samples of one feature.
-add_scaled = _multiply_add(lambda builder, address: _splat(builder, builder.load(address, align=4)))
+add_scaled = _multiply_add(_broadcast)
 # One step of a matrix product whose sum runs over samples: 16 of feature r times the same 16 of feature c.
 add_products = _multiply_add(_load)
