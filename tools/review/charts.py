@@ -1,20 +1,16 @@
-"""The page's charts: templates in Vega-Lite, filled."""
+"""The page's charts of losses: the template in Vega-Lite that DVC's own page has too, filled."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from stages import words
-from stages.params import split_pair
-from tools.review import compare
 from tools.revisions import Revision
 
 LOSSES = Path(__file__).parents[2] / ".dvc/plots/losses.json"  # which `dvc plots` fills too
-FOREST = Path(__file__).with_name("forest.json")
 POINTS = 150  # of a curve: as many as a narrow chart can show
 FAR_LONGER = 5  # times as many epochs as another revision: beside it that would be a sliver
 # Paul Tol's muted palette (personal.sron.nl/~pault) after black, without what is too light for lines; not the colours
@@ -59,21 +55,6 @@ def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
     return specs
 
 
-def forest(revisions: Sequence[Revision], pair: str) -> dict[str, Any]:
-    """Return the forest plot: a row a revision, how often the first of `pair` beats the second on test data."""
-    first, second = split_pair(pair)
-    rows = list(_estimates(revisions, pair))
-    spec = json.loads(FOREST.read_text(encoding="utf-8"))
-    spec["height"] = 52 * len(rows)
-    _, estimates = spec["layer"]
-    estimates["data"] = {"values": rows}
-    estimates["encoding"]["x"]["title"] = f"probability that {first} beats {second}, with its interval"
-    sides = json.dumps({0: f"{second} ahead", 0.5: "no difference", 1: f"{first} ahead"})
-    estimates["encoding"]["x"]["axis"]["labelExpr"] = f"[datum.label, {sides}[datum.value] || '']"
-    estimates["encoding"]["color"] = _by_revision(revisions, [colour for colour, _ in LOOKS])
-    return spec
-
-
 def thin(curve: pd.DataFrame, log: bool) -> pd.DataFrame:
     """Return at most POINTS rows of a curve, evenly spaced on its axis, with both ends; a log axis has no epoch 0."""
     last = len(curve) - 1
@@ -85,20 +66,3 @@ def _by_revision(revisions: Sequence[Revision], looks: Sequence[Any]) -> dict[st
     """Return how a revision looks as an encoding, without a legend: the page has one for all charts."""
     names = [revision.name for revision in revisions]
     return {"field": "rev", "type": "nominal", "legend": None, "scale": {"domain": names, "range": looks}}
-
-
-def _estimates(revisions: Sequence[Revision], pair: str) -> Iterator[dict[str, Any]]:
-    """Yield the rows of the forest plot; a revision without the pair has none."""
-    for revision in revisions:
-        if pair in revision.results.pairs:
-            test = revision.results.pairs[pair].last.test
-            changed = compare.differences(revision, revisions[0])
-            yield {
-                "rev": revision.name,
-                "label": f"{revision.name}: {changed}" if changed else revision.name,
-                "changed": changed or "as the first",
-                "p": test.p.value,
-                "low": test.p.low,
-                "high": test.p.high,
-                "outcome": words.outcome(test),
-            }

@@ -10,6 +10,8 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from stages import words
+from stages.params import split_pair
 from tools.review import charts, compare
 from tools.review.compare import DOWN, UP
 from tools.revisions import Revision
@@ -31,17 +33,16 @@ def page(revisions: Sequence[Revision]) -> str:
     environment.filters["readable"] = readable
     environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     pair = compare.primary(revisions[0])
-    specs = {f"losses-{model}": spec for model, spec in charts.losses(revisions).items()}
-    if any(pair in revision.results.pairs for revision in revisions):
-        specs["forest"] = charts.forest(revisions, pair)
     differ, same = compare.figures(revisions)
     return environment.get_template("page.html").render(
         compare=compare,
         revisions=revisions,
         headings=compare.headings(revisions),
-        looks=zip([revision.name for revision in revisions], cycle(charts.LOOKS), strict=False),
+        looks=list(zip(revisions, cycle(charts.LOOKS), strict=False)),
         pair=pair,
-        charts=specs,
+        sides=split_pair(pair) if any(pair in revision.results.pairs for revision in revisions) else (),
+        outcome=words.outcome,
+        charts={f"losses-{model}": spec for model, spec in charts.losses(revisions).items()},
         differ=differ,
         same=same,
         vega=vl_convert.javascript_bundle(VEGA, vl_version=VEGA_LITE),

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 import pytest
 import vl_convert
 
-from tests.tools.conftest import FIGURE, Revise
+from stages.results import Estimate
+from tests.tools.conftest import FIGURE, Revise, pair, results
+from tools.review.charts import COLOURS
 from tools.review.compare import DOWN, UP
 from tools.review.page import page, readable
 
@@ -39,7 +41,7 @@ def test_no_name_or_value_can_become_markup(html: str) -> None:
 
 
 def test_the_page_carries_charts_tables_and_both_images(html: str) -> None:
-    for name in ("forest", "losses-single", "losses-stacked"):
+    for name in ("losses-single", "losses-stacked"):
         assert f'id="{name}"' in html
     assert html.count("data:image/png;base64,") == 2
     assert "<th>train.<wbr>lr</th><td>0.01</td>" in html
@@ -60,6 +62,27 @@ def test_of_many_revisions_each_figure_opens(revise: Revise) -> None:
     text = page([revise(), *others])
     assert text.count("data:image/png;base64,") == 3
     assert text.count("<summary>losses</summary>") == text.count("</details>") == 1
+
+
+def test_the_forest_has_a_row_a_revision_in_order_with_its_look_and_says_who_is_ahead_where(
+    revise: Revise,
+) -> None:
+    won = results(stacked_vs_single=pair(Estimate(0.75, 0.5, 1.0), "better"))
+    alone = results(stacked_vs_single=pair(Estimate(0.25)))
+    other = revise("other", results=results()._replace(pairs={}))
+    revisions = [revise(), revise("idea", {"train.lr": 0.003}, won), other, revise("alone", results=alone)]
+    forest = page(revisions).partition('id="forest"')[2].partition("<h2>")[0]
+    assert re.findall(r"<span>(.*?)</span>", forest) == [
+        "main: 34 % (19 to 54 %), inconclusive",
+        "idea (train.lr=0.003): 75 % (50 to 100 %), better",
+        "alone: 25 % (none), inconclusive",
+        "0 %<br>single ahead",
+        "50 %<br>no difference",
+        "100 %<br>stacked ahead",
+    ]
+    assert re.findall(r'cx="(\S+)"', forest) == ["34.5%", "75.0%", "25.0%"]
+    assert re.findall(r'x1="(\S+)" x2="(\S+)"', forest)[1:] == [("50.0%", "100.0%")]
+    assert re.findall(r'stroke="(\S+)"', forest) == [COLOURS[index] for index in (0, 1, 3)]
 
 
 def test_without_a_pair_to_compare_there_is_no_forest(revise: Revise) -> None:
