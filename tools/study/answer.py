@@ -1,11 +1,13 @@
 """The study's answer: which step size is best for each model, three sentences, one figure, one page."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MultipleLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 
 from stages import words
 from stages.params import Params, split_pair
@@ -105,30 +107,27 @@ def figure(comparisons: pd.DataFrame) -> Figure:
 
     """
     last = comparisons[comparisons["epoch"] == comparisons["epoch"].max()]
-    runs = [run for run in last["run"].unique() if run != REPORTED]
-    rows = {run: row for row, run in enumerate(runs)} | {REPORTED: len(runs) + 0.5}
-    names = [*runs, f"reported: {REPORTED}\nstep size, fresh seeds"]
     groups = dict(list(last.groupby("pair", sort=False)))
     drawing = Figure(figsize=(WIDTH, 4.2), layout="constrained")
     panels = drawing.subplots(1, len(groups), squeeze=False, sharey=True, gridspec_kw={"wspace": 0.08})[0]
-    for axes, (pair, group) in zip(panels, groups.items(), strict=True):
-        for run, p, low, high in group[["run", "p", "p_low", "p_high"]].itertuples(index=False):
-            look = {"color": INK, "linewidth": 3} if run == REPORTED else {"color": NEUTRAL, "linewidth": 1.5}
-            axes.plot([low, high], [rows[run]] * 2, **look)
-            axes.plot(p, rows[run], "o", color=look["color"], markersize=8)
+    for axes, (pair, rows) in zip(panels, groups.items(), strict=True):
+        reported = rows["run"] == REPORTED
+        y = np.arange(len(rows)) + 0.5 * reported
+        axes.hlines(y, rows["p_low"], rows["p_high"], color=INK, linewidth=np.where(reported, 4, 1.5))
+        axes.plot(rows["p"], y, "o", color=INK, markersize=8)
         axes.axvline(0.5, color=NEUTRAL, linestyle=DOTS)
         axes.set_title(pair)
         axes.set_xlim(0, 1)
-        axes.set_ylim(rows[REPORTED] + 0.5, -0.9)
+        axes.set_xticks((0, 0.25, 0.5, 0.75, 1))
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.xaxis.set_major_locator(MultipleLocator(0.25))
+        names = rows["run"].where(~reported, f"reported: {REPORTED}\nstep size, fresh seeds")
+        axes.set_yticks(y, names)
+        axes.set_ylim(len(rows), -0.9)
         first, second = split_pair(pair)
-        for x, text, ha in ((0.98, f"{first} ahead", "right"), (0.02, f"{second} ahead", "left")):
-            axes.text(x, -0.6, text, fontsize=10, color=NEUTRAL, ha=ha, va="center")
-    panels[0].text(
-        0.48, len(runs) - 0.25, "no difference", fontsize=10, color=NEUTRAL, ha="right", va="center"
-    )
-    panels[0].set_yticks(list(rows.values()), names)
+        word = partial(axes.text, fontsize=10, color=NEUTRAL, va="center")
+        word(0.02, -0.6, f"{second} ahead")
+        word(0.98, -0.6, f"{first} ahead", ha="right")
+        word(0.48, len(rows) - 1.25, "no difference", ha="right")
     drawing.suptitle(
         "How often a replicate of the first has the lower final test MSE; line: 95 % interval, each by itself",
         fontsize=12, x=0.01, ha="left",
