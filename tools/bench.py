@@ -1,10 +1,11 @@
-"""How fast the exact trainer is, beside PyTorch and JAX: python -m tools.bench.
+"""How fast the exact trainer is, beside PyTorch and JAX: python -m tools.bench [CELL ...].
 
 Everything is measured on this machine, in one run, side by side: in each of five rounds every way trains for a
 moment, and a ratio is the median of the five rounds' ratios. One replicate-epoch is one forward pass, one gradient
 and one step of Adam over the whole training set.
 """
 
+import itertools
 import multiprocessing
 import os
 import resource
@@ -13,12 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from multiprocessing.pool import Pool
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -48,19 +49,23 @@ STACKED = 8  # replicates that vmap trains at once
 class Size(NamedTuple):
     """What is trained."""
 
+    cell: str
     hidden: int
     layers: int
     steps: int = 20
     samples: int = 1000
+    scale: float = 1  # of the initial weights
 
     def architecture(self) -> Architecture:
         """The network."""
-        return Architecture("rnn_tanh", 1, self.hidden, self.layers)
+        return Architecture(self.cell, 1, self.hidden, self.layers)
 
     def state(self, replicate: int = 0) -> TrainState:
         """A replicate before its first epoch."""
         streams = (stream(0, purpose, "bench", replicate) for purpose in ("initial weights", "batches"))
-        return start(self.architecture(), *streams)
+        state = start(self.architecture(), *streams)
+        scale = np.float32(self.scale)
+        return state._replace(weights={name: scale * array for name, array in state.weights.items()})
 
     def dataset(self) -> Dataset:
         """What it is trained on."""
@@ -76,10 +81,10 @@ class Size(NamedTuple):
         recurrent = 3 * self.layers * (self.steps - 1) * self.hidden**2
         between = 3 * (self.layers - 1) * self.steps * self.hidden**2
         inputs = 2 * self.steps * self.hidden
-        return 2 * self.samples * (recurrent + between + inputs)
+        return 2 * self.samples * self.architecture().gates * (recurrent + between + inputs)
 
     def bytes(self) -> int:
-        """What a replicate-epoch moves at least: each unit's value and gradient, written once and read twice."""
+        """What a replicate-epoch of an RNN moves at least: each unit's value and gradient, written once, read twice."""
         return 2 * 3 * 4 * self.samples * self.steps * self.hidden * self.layers
 
 
@@ -122,18 +127,35 @@ def stacked_weights(size: Size) -> list[np.ndarray]:
     return [np.stack(tensors) for tensors in zip(*(w.values() for w in replicates), strict=True)]
 
 
+def step(size: Size, library: Any, x: Any, h: Any, state: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A cell written out, h first: of x = W_ih below + b_ih, h = W_hh h + b_hh and the last step's result."""
+    gates = range(0, x.shape[-1], size.hidden)
+    x, h = ([z[..., g : g + size.hidden] for g in gates] for z in (x, h))
+    match size.cell:
+        case "gru":
+            r, u = library.sigmoid(x[0] + h[0]), library.sigmoid(x[1] + h[1])
+            n = library.tanh(x[2] + r * h[2])
+            return ((1 - u) * n + u * state[0],)
+        case "lstm":
+            i, f, g, o = (a + b for a, b in zip(x, h, strict=True))
+            c = library.sigmoid(f) * state[1] + library.sigmoid(i) * library.tanh(g)
+            return library.sigmoid(o) * library.tanh(c), c
+        case _:
+            return (library.tanh(x[0] + h[0]),)
+
+
 def torch_vmap(size: Size, epochs: int) -> int:
-    """torch.func.vmap over the gradient of an RNN written out (nn.RNN cannot be mapped), one Adam over all."""
+    """torch.func.vmap over the gradient of a cell written out (nn.RNN cannot be mapped), one Adam over all."""
     x, y = map(torch.from_numpy, size.dataset()[:2])
     weights = [torch.tensor(tensor, requires_grad=True) for tensor in stacked_weights(size)]
 
     def loss(*w: torch.Tensor) -> torch.Tensor:
         sequence = list(x.unbind(1))
         for W_ih, W_hh, b_ih, b_hh in zip(*(w[i:-2:4] for i in range(4)), strict=True):
-            h = torch.zeros(len(x), size.hidden)
+            state = (torch.zeros(len(x), size.hidden),) * 2
             for t, below in enumerate(sequence):
-                h = torch.tanh(below @ W_ih.T + h @ W_hh.T + (b_ih + b_hh))
-                sequence[t] = h
+                state = step(size, torch, below @ W_ih.T + b_ih, state[0] @ W_hh.T + b_hh, state)
+                sequence[t] = state[0]
         return ((sequence[-1] @ w[-2].T + w[-1] - y) ** 2).mean()
 
     gradients = torch.func.vmap(torch.func.grad(loss, argnums=tuple(range(len(weights)))))
@@ -153,11 +175,13 @@ def jax_training(size: Size) -> Callable[[Size, int], int]:
         sequence = x.transpose(1, 0, 2)
         for W_ih, W_hh, b_ih, b_hh in zip(*(w[i:-2:4] for i in range(4)), strict=True):
 
-            def step(h, below, W_ih=W_ih, W_hh=W_hh, b=b_ih + b_hh):  # type: ignore[no-untyped-def]
-                h = jax.numpy.tanh(below @ W_ih.T + h @ W_hh.T + b)
-                return h, h
+            def scanned(state, below, w=(W_ih, W_hh, b_ih, b_hh)):  # type: ignore[no-untyped-def]
+                state = step(size, jax.nn, below @ w[0].T + w[2], state[0] @ w[1].T + w[3], state)
+                return state, state[0]
 
-            _, sequence = jax.lax.scan(step, jax.numpy.zeros((size.samples, size.hidden)), sequence)
+            zeros = jax.numpy.zeros((size.samples, size.hidden))
+            first = (zeros,) * (2 if size.cell == "lstm" else 1)
+            _, sequence = jax.lax.scan(scanned, first, sequence)
         return ((sequence[-1] @ w[-2].T + w[-1] - y) ** 2).mean()
 
     def epoch(number, state):  # type: ignore[no-untyped-def]
@@ -261,25 +285,32 @@ def compare(pool: Pool, size: Size) -> list[str]:
     return row
 
 
-def growth(label: str, runs: list[tuple[int, Callable[[], object]]], amounts: Sequence[int]) -> str:
+def relative(label: str, runs: Mapping[str, tuple[int, Callable[[], object]]]) -> str:
     """Each run's time per unit, relative to the first's; the median of interleaved rounds."""
-    ratios: list[list[float]] = [[] for _ in runs]
+    ratios: dict[str, list[float]] = {name: [] for name in runs}
     for _ in range(ROUNDS):
-        times = []
-        for units, run in runs:
+        times = {}
+        for name, (units, run) in runs.items():
             start = time.perf_counter()
             run()
-            times.append((time.perf_counter() - start) / units)
-        for ratio, each in zip(ratios, times, strict=True):
-            ratio.append(each / times[0])
-    medians = [f"{amount}x: {statistics.median(r):.2f}" for amount, r in zip(amounts, ratios, strict=True)]
-    return f"{label:28} {', '.join(medians)}"
+            times[name] = (time.perf_counter() - start) / units
+        for name, ratio in ratios.items():
+            ratio.append(times[name] / next(iter(times.values())))
+    return f"{label:28} {', '.join(f'{name}: {statistics.median(r):.2f}' for name, r in ratios.items())}"
 
 
-def print_growth() -> None:
+def print_extremes(cell: str) -> None:
+    """What gradients that saturate or vanish cost: were they not cut off, they would reach subnormal numbers."""
+    size = Size(cell, 32, 1, steps=100)
+    scales = {"ordinary": 1.0, "saturated": 100.0, "vanishing": 0.01}
+    runs = {name: (1, partial(exact, size._replace(scale=scale), 10)) for name, scale in scales.items()}
+    print(relative(f"{cell}, 1 x 32, 100 steps", runs))
+
+
+def print_growth(cell: str) -> None:
     """How the time of the exact trainer grows; 1.00 is linear."""
-    size = Size(32, 1, samples=1024)
-    print("\nTime per unit, relative to the first (1.00 is linear); 1 x 32, 1,024 samples")
+    size = Size(cell, 32, 1, samples=1024)
+    print(f"\nTime per unit, relative to the first (1.00 is linear); {cell}, 1 x 32, 1,024 samples")
     amounts = (1, 2, 4)
     by: dict[str, Callable[[int], Callable[[], object]]] = {
         f"replicates ({2 * CORES}, ...)": lambda n: lambda: exact(size, 50, 2 * CORES * n),
@@ -288,26 +319,26 @@ def print_growth() -> None:
         "samples (1,024, ...)": lambda n: lambda: exact(size._replace(samples=1024 * n), 50),
     }
     for label, run in by.items():
-        print(growth(label, [(n, run(n)) for n in amounts], amounts))
+        print(relative(label, {f"{n}x": (n, run(n)) for n in amounts}))
     # As many times the threads and the replicates take the same time.
-    threads = [n for n in amounts if n <= CORES]
-    print(growth("threads (1, ...)", [(1, partial(exact, size, 100, 2 * n, n)) for n in threads], threads))
+    threads = {f"{n}x": (1, partial(exact, size, 100, 2 * n, n)) for n in amounts if n <= CORES}
+    print(relative("threads (1, ...)", threads))
 
 
 # -- what a process costs ---------------------------------------------------------------------------------------
 
 COMPILE = """
-import time, numba, torch, stages.data
+import sys, time, numba, torch, stages.data
 start = time.perf_counter()
 from stages.train.exact.trainer import check_platform
-check_platform("rnn_tanh")
+check_platform(sys.argv[1])
 print(time.perf_counter() - start)
 """
 
 
 def peak_memory() -> None:
     """Train 20 stacked replicates and print the process's peak in KiB."""
-    exact(Size(32, 2, samples=1000), 3, 20)
+    exact(Size(sys.argv[1], 32, 2), 3, 20)
     status = Path("/proc/self/status")
     if status.exists():  # Linux's rusage counts the process that started this one too
         print(status.read_text().split("VmHWM:")[1].split()[0])
@@ -315,12 +346,12 @@ def peak_memory() -> None:
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
-def print_costs() -> None:
+def print_costs(cell: str) -> None:
     """Compile time without and with a cache, and peak memory, in processes of their own."""
 
     def measure(program: str, cache: str) -> float:
         environment = os.environ | {"XDG_CACHE_HOME": cache}
-        return float(subprocess.check_output([sys.executable, "-c", program], env=environment))
+        return float(subprocess.check_output([sys.executable, "-c", program, cell], env=environment))
 
     with tempfile.TemporaryDirectory() as cache:
         cold, warm = (
@@ -328,30 +359,35 @@ def print_costs() -> None:
             statistics.median(measure(COMPILE, cache) for _ in range(ROUNDS)),
         )
         memory = measure("from tools.bench import peak_memory; peak_memory()", cache) / 1024
-    print(f"\nCompile {cold:.1f} s; from the cache {warm:.2f} s, beside imports. Peak memory {memory:.0f} MB "
+    print(f"\n{cell}: compile {cold:.1f} s; from the cache {warm:.2f} s, beside imports. Peak memory {memory:.0f} MB "
           f"with 20 replicates of 2 x 32 on {CORES} threads, PyTorch imported.")  # fmt: skip
 
 
 def main() -> None:
     """Print it all."""
-    trainer.check_platform("rnn_tanh")
-    peak, moved, size = fma_peak(), bandwidth(), Size(32, 2)
+    cells = sys.argv[1:] or ["rnn_tanh", "gru", "lstm"]
+    peak, moved, size = fma_peak(), bandwidth(), Size("rnn_tanh", 32, 2)
     print(f"{CORES} cores; multiply-add peak {peak / 1e9:.0f} GFLOP/s a core; memory {moved / 1e9:.0f} GB/s.")
     print(
-        f"The limits of one replicate-epoch of 2 x 32 on all cores: {size.operations() / 1e9:.2f} GFLOP take "
+        f"The limits of one replicate-epoch of an RNN of 2 x 32 on all cores: {size.operations() / 1e9:.2f} GFLOP take "
         f"{1e3 * size.operations() / peak / CORES:.2f} ms, {size.bytes() / 1e6:.0f} MB take "
         f"{1e3 * size.bytes() / moved:.2f} ms if no cache held them."
     )
     head = ["layers x hidden", "ms", "GFLOP/s", "of peak", "loop", "processes", "vmap", "JAX"]
     print("\nMilliseconds a replicate-epoch of this trainer, and how many times longer the others take;")
-    print("sequence length 20, 1,000 samples; loop and processes are PyTorch's, vmap torch.func's.\n")
-    print("  ".join(f"{cell:>9}" for cell in head))
+    print("sequence length 20, 1,000 samples; loop and processes are PyTorch's, vmap torch.func's.")
     with multiprocessing.get_context("spawn").Pool(CORES, torch.set_num_threads, (1,)) as pool:
-        for layers in (1, 2):
-            for hidden in (16, 32, 64, 128):
-                print("  ".join(f"{cell:>9}" for cell in compare(pool, Size(hidden, layers))), flush=True)
-    print_growth()
-    print_costs()
+        for cell in cells:
+            print(f"\n{cell}\n" + "  ".join(f"{column:>9}" for column in head))
+            for layers, hidden in itertools.product((1, 2), (16, 32, 64, 128)):
+                row = compare(pool, Size(cell, hidden, layers))
+                print("  ".join(f"{column:>9}" for column in row), flush=True)
+    print("\nTime, relative to the first")
+    for cell in cells:
+        print_extremes(cell)
+    for cell in cells:
+        print_growth(cell)
+        print_costs(cell)
 
 
 if __name__ == "__main__":
