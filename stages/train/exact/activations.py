@@ -83,8 +83,8 @@ def tanh_backward(h, gradient):
 def sigmoid(z):
     """sigmoid(z) = 1 / (1 + exp(-z)), where -z = n log 2 + r and exp(-z) = 2^n (exp(r) - 1) + 2^n.
 
-    Largest error over all float32 where the result is a normal number: 2.49 ulp. Where it is not, under -87.33654, it
-    is 0; 1 from 16.63554 on. Monotone: no float's sigmoid is smaller than that of a smaller float. nan stays nan.
+    Largest error over all float32 where the result is a normal number: 2.45 ulp. Where it is not, under -87.33654, it
+    is 0; 1 from 16.28896 on. Monotone: no float's sigmoid is smaller than that of a smaller float. nan stays nan.
     """
     a = mul(z, splat(f4(-0.5)))
     a = where_less(a, splat(f4(-9)), splat(f4(-9)), a)  # here it is 1 already; a nan passes
@@ -92,9 +92,8 @@ def sigmoid(z):
     n = sub(shifted, splat(f4(SHIFT)))
     r = fma(n, splat(f4(-HALF_LOG2_REST)), fma(n, splat(f4(-LOG2 / 2)), a))
     s = power_of_two(shifted)
-    half_e = fma(s, half_expm1(r), mul(s, splat(f4(0.5))))
-    denominator = where_less(splat(f4(SUBNORMAL / 2)), a, splat(f4(np.inf)), add(half_e, splat(f4(0.5))))
-    return div(splat(f4(0.5)), denominator)
+    half = fma(s, half_expm1(r), fma(s, splat(f4(0.5)), splat(f4(0.5))))  # of 1 + exp(-z)
+    return div(splat(f4(0.5)), where_less(splat(f4(SUBNORMAL / 2)), a, splat(f4(np.inf)), half))
 
 
 @inlined

@@ -88,7 +88,7 @@ def test_tanh_of_every_small_and_large_float() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("sign", "one", "end"), [(1, 16.63554, 17.0), (-1, None, 87.34)])
+@pytest.mark.parametrize(("sign", "one", "end"), [(1, 16.28896, 17.0), (-1, None, 87.34)])
 def test_sigmoid_of_every_float(sign: int, one: float | None, end: float) -> None:
     """The figures that the docstring of `sigmoid` states; nearer to 0 than 2^-24 it is 1/2, rounded."""
     worst, least = 0.0, np.finfo(np.float32).tiny
@@ -98,7 +98,7 @@ def test_sigmoid_of_every_float(sign: int, one: float | None, end: float) -> Non
         worst = max(worst, ulps(y, exact)[exact >= least].max(initial=0))
         assert np.all(sign * np.diff(y) >= 0)
         assert not y[exact < least].any() and not np.any(y[x >= one] != 1 if one else y == 1)
-    assert worst < (1.5 if sign > 0 else 2.49) and worst > (1.49 if sign > 0 else 2.48), worst
+    assert (1.49 if sign > 0 else 2.44) < worst < (1.5 if sign > 0 else 2.45), worst
 
 
 @pytest.mark.slow

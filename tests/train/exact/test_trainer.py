@@ -30,7 +30,7 @@ from tests.train.exact.digests import train as train_run
 # A change here is a change of every result the project has published: say so in the commit that makes it.
 GOLDEN = {
     "special values": "4c87a2a17c7f3201843faa3a911d0c26",
-    "special values of gates": "61191e409fb310657f23a5bc1553717c",
+    "special values of gates": "562fcf49b037288213bceac0a65de858",
     "tanh": "6aae9a76576546de1e9c52336370ec39",
     "relu": "a21d5fd5e9268eda07e1ac28ae9f4007",
     "one": "247ef6f75ca6fa2126f81d927bd09fc2",
@@ -38,9 +38,9 @@ GOLDEN = {
     "clipped": "f3f03f83df20c38fef42aef484e8eedb",
     "batches": "736573c57600ef81c0cb9994700311ed",
     "vanishing": "874761f9e61555313f5adfce3245126f",
-    "gru": "97bd1c62d3914b0e1e58b01fafca4c93",
-    "lstm": "715cb3bdc2819171597ef648ddbae7fe",
-    "saturated gru": "a14d6cdd04333490f0e4bc223608f7dc",
+    "gru": "698581b38bdf21b8ee18a3f0ec22bfee",
+    "lstm": "5056b12dcc7518a358058308b59bab18",
+    "saturated gru": "c86d23abde3d3a864afcc27970044a43",
     "saturated lstm": "e080f1027215cd7c7dfc1c6f108cd43c",
     "diverged": "6d72303f959412a1bb81b4b06cb31fe7",
 }
