@@ -22,7 +22,7 @@ LOOKS = [(colour, dash) for dash in DASHES for colour in COLOURS]  # of revision
 
 def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
     """Return a chart a model: the median training loss of each revision against the epoch, with its band."""
-    lengths = [int(revision.losses["epoch"].max()) for revision in revisions]
+    lengths = [int(revision.losses["epoch"].max()) for revision in revisions if len(revision.losses)]
     log = max(lengths) > FAR_LONGER * min(lengths)
     curves = pd.concat(
         thin(curve, log).assign(rev=revision.name)

@@ -86,6 +86,11 @@ def test_in_dvcs_chart_the_epochs_of_revisions_do_not_add_up() -> None:
     assert json.loads(charts.LOSSES.read_text())["encoding"]["x"]["stack"] is None
 
 
+def test_a_revision_without_losses_is_left_out(revise: Revise) -> None:
+    spec = charts.losses([revise(), revise("none", losses=LOSSES[:0])])["single"]
+    assert rows(spec)["rev"].unique().tolist() == ["main"]
+
+
 def test_when_everything_diverged_there_is_no_chart(revise: Revise) -> None:
     assert charts.losses([revise(losses=LOSSES.assign(median=np.inf))]) == {}
 
