@@ -1,11 +1,15 @@
 """The modules are the ones that a reader of the PyTorch documentation expects."""
 
+from typing import get_args
+
 import pytest
 import torch
 from torch import nn
 
 from stages import models
 from stages.architecture import GATES, Architecture
+from stages.params import ModelParams
+from stages.train.exact import trainer
 
 
 @pytest.mark.parametrize("module", [models.SingleLayerRNN(3, 8, 2), models.StackedRNN(3, 8, 2, num_layers=4)])
@@ -21,6 +25,11 @@ def test_output_is_the_linear_layer_on_the_last_time_step(module: models.SingleL
 
 def test_stacked_has_two_layers_unless_told_otherwise() -> None:
     assert models.StackedRNN(1, 32, 1).rnn.num_layers == 2
+
+
+def test_a_cell_is_named_everywhere() -> None:
+    allowed = get_args(ModelParams.model_fields["cell"].annotation)
+    assert allowed == tuple(GATES) == tuple(models.CELLS) == tuple(trainer.CELLS)
 
 
 @pytest.mark.parametrize("cell", GATES)
