@@ -4,6 +4,7 @@ What changed comes before what came out, for which DVC's own table has no settin
 """
 
 import subprocess
+import sys
 from textwrap import fill
 
 from stages import words
@@ -18,7 +19,12 @@ def main() -> None:
     """Print two lines an experiment, and before them the commit's own."""
     check_top_folder()
     pair = load_params().evaluate.primary
-    listed = subprocess.run(["dvc", "exp", "list", "--name-only"], capture_output=True, text=True, check=True)
+    listed = subprocess.run(
+        [sys.executable, "-m", "dvc", "exp", "list", "--name-only"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     base, *experiments = map(read_revision, ["HEAD", *listed.stdout.split()])
     print(
         fill(f"How often {pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict", 80)
@@ -27,7 +33,7 @@ def main() -> None:
         changed = differences(one, base) or "the last commit"
         outcome = words.outcome(one.results.pairs[pair].last.test) if pair in one.results.pairs else "none"
         print("\n" + fill(changed, 80, break_on_hyphens=False))
-        print(f"    {outcome:<45}{'' if one is base else one.name}")
+        print(f"    {outcome:<45}{'' if one is base else one.name}".rstrip())
 
 
 def share(one: Revision, pair: str) -> float:
