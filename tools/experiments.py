@@ -16,7 +16,7 @@ from tools.revisions import Revision, read_revision
 
 
 def main() -> None:
-    """Print two lines an experiment, and before them the commit's own."""
+    """Print two lines for the last commit and two for each experiment, best first."""
     check_top_folder()
     pair = load_params().evaluate.primary
     listed = subprocess.run(
