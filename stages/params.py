@@ -35,10 +35,13 @@ class _Section(BaseModel):
 class DataParams(_Section):
     """The sequences: how many, how long, and what is predicted from them."""
 
-    task: Literal["mean"]  # a module in stages/generate/ each
+    task: Literal["mean", "recall", "adding"]  # a module in stages/generate/ each
     num_samples: Count
     test_samples: Count
     seq_length: Count
+    delay: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
+        description="a whole number, 0 or more, or blank"
+    )
     seed: Seed
 
 
@@ -84,6 +87,16 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
+        data = self.data
+        if data.task == "recall" and not (data.delay is not None and data.delay < data.seq_length):
+            raise InputError(
+                f"{PATH}: data.delay: found {'nothing' if data.delay is None else data.delay}; "
+                f"allowed with data.task recall: a whole number below data.seq_length, {data.seq_length}"
+            )
+        if data.task == "adding" and data.seq_length < 2:
+            raise InputError(
+                f"{PATH}: data.seq_length: found {data.seq_length}; allowed with data.task adding: 2 or more"
+            )
         if self.train.engine == "exact" and self.train.device == "cuda":
             raise InputError(
                 f"{PATH}: train.device: found cuda; allowed with train.engine exact: cpu "

@@ -10,6 +10,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from stages.params import split_pair
 from stages.results import Estimate, PairMeasure
 
+CONSTANT = "predicting the mean"  # of the training targets: what the constant predictor does
+
 
 def number(value: float | None) -> str:
     """Return `value` with 3 significant digits; "none" where it is undefined."""

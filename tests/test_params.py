@@ -35,6 +35,7 @@ def test_committed_file_is_the_experiment() -> None:
         "num_samples": 1000,
         "test_samples": 1000,
         "seq_length": 20,
+        "delay": 10,
         "seed": 0,
     }
     sizes = {name: (model.hidden_size, model.num_layers) for name, model in params.models.items()}
@@ -72,7 +73,23 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (r"epochs: \d+", "epochs: '9'", "train.epochs: found '9'; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs: true", "train.epochs: found True; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs:", "train.epochs: found nothing; allowed: a whole number, 1 or more"),
-        (r"task: mean", "task: max", "data.task: found 'max'; allowed: mean"),
+        (r"task: mean", "task: max", "data.task: found 'max'; allowed: mean, recall or adding"),
+        (r"  delay: .*\n", "", "data.delay: missing; allowed: a whole number, 0 or more, or blank"),
+        (
+            r"task: mean([^$]*)delay: 10",
+            r"task: recall\1delay:",
+            "data.delay: found nothing; allowed with data.task recall: a whole number below data.seq_length, 20",
+        ),
+        (
+            r"task: mean([^$]*)delay: 10",
+            r"task: recall\1delay: 20",
+            "data.delay: found 20; allowed with data.task recall: a whole number below data.seq_length, 20",
+        ),
+        (
+            r"task: mean([^$]*)seq_length: 20",
+            r"task: adding\1seq_length: 1",
+            "data.seq_length: found 1; allowed with data.task adding: 2 or more",
+        ),
         (
             r"num_layers: 1",
             "num_layers: 0",
@@ -112,7 +129,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "models: found the name 'Single'; allowed: a letter a-z, then a-z, 0-9, _ and -",
         ),
         (r"  single:", "  7:", "models: found the name 7; allowed: a letter a-z, then a-z, 0-9, _ and -"),
-        (r"  stacked:", "  single:", 'not valid YAML, line 16: found duplicate key "single"'),
+        (r"  stacked:", "  single:", 'not valid YAML, line 17: found duplicate key "single"'),
         (r"  stacked:", "  stacked: 3", "not valid YAML"),
         (r"data:", "data: [", "not valid YAML"),
     ],
@@ -151,11 +168,11 @@ def test_a_missing_file_gets_a_line() -> None:
 @pytest.mark.parametrize(
     ("text", "line"),
     [
-        ("epochs: 010", "line 30: found 010; allowed: a decimal number"),
+        ("epochs: 010", "line 31: found 010; allowed: a decimal number"),
         ("epochs: 1:30", "train.epochs: found '1:30'; allowed: a whole number, 1 or more"),
         ("epochs: yes", "train.epochs: found 'yes'; allowed: a whole number, 1 or more"),
         ("epochs: 10000000000000", "train.epochs: found 10000000000000; allowed: a whole number, 1 or more"),
-        ("epochs: 2020-13-45", "line 30: found 2020-13-45; allowed: a decimal number"),
+        ("epochs: 2020-13-45", "line 31: found 2020-13-45; allowed: a decimal number"),
         ("epochs: [[1]]", "train.epochs: found [[1]]; allowed: a whole number, 1 or more"),
     ],
 )

@@ -30,6 +30,7 @@ from stages import models
 from stages.architecture import Architecture
 from stages.data import Dataset
 from stages.generate.tasks import make_dataset
+from stages.params import DataParams
 from stages.streams import stream
 from stages.train.exact import trainer
 from stages.train.exact.vector import LANES, add, fma, load, store
@@ -70,7 +71,10 @@ class Size(NamedTuple):
     def dataset(self) -> Dataset:
         """What it is trained on."""
         streams = (stream(0, purpose) for purpose in ("training data", "test data"))
-        return make_dataset("mean", self.samples, 1, self.steps, *streams)
+        data = DataParams(
+            task="mean", num_samples=self.samples, test_samples=1, seq_length=self.steps, delay=None, seed=0
+        )
+        return make_dataset(data, *streams)
 
     def operations(self) -> int:
         """Floating-point operations of a replicate-epoch: a multiply-add is two; the rest is not counted.

@@ -1,6 +1,8 @@
 """The tasks: each is a module beside this one, by the name that `data.task` has in params.yaml.
 
-It has `sequences(rng, num_samples, seq_length)`, `targets(x)`, and what the reports say of it.
+It has `INPUT_SIZE`, `sequences(rng, num_samples, data)`, `targets(x, data)`, and what the reports say of it:
+TRUE_LABEL, PREDICTED_LABEL, and `note(data)`. `data` is that section of params.yaml. No other module knows what is
+predicted.
 """
 
 from importlib import import_module
@@ -9,6 +11,7 @@ from types import ModuleType
 import numpy as np
 
 from stages.data import Dataset
+from stages.params import DataParams
 
 
 def task(name: str) -> ModuleType:
@@ -16,16 +19,9 @@ def task(name: str) -> ModuleType:
     return import_module(f"stages.generate.{name}")
 
 
-def make_dataset(
-    name: str,
-    num_samples: int,
-    test_samples: int,
-    seq_length: int,
-    train_rng: np.random.Generator,
-    test_rng: np.random.Generator,
-) -> Dataset:
+def make_dataset(data: DataParams, train_rng: np.random.Generator, test_rng: np.random.Generator) -> Dataset:
     """Return a task's training and test data, each from its own generator, so that neither's size moves the other."""
-    of_task = task(name)
-    x_train = of_task.sequences(train_rng, num_samples, seq_length)
-    x_test = of_task.sequences(test_rng, test_samples, seq_length)
-    return Dataset(x_train, of_task.targets(x_train), x_test, of_task.targets(x_test))
+    of_task = task(data.task)
+    x_train = of_task.sequences(train_rng, data.num_samples, data)
+    x_test = of_task.sequences(test_rng, data.test_samples, data)
+    return Dataset(x_train, of_task.targets(x_train, data), x_test, of_task.targets(x_test, data))

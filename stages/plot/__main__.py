@@ -28,7 +28,7 @@ def main() -> None:
         save("cost", figures.cost(progress, constant.test))
         labels = of_task.TRUE_LABEL, of_task.PREDICTED_LABEL
         save("predictions", figures.predictions(read_table("predictions"), *labels))
-    write_text(PAGE, report(found, params, of_task.NOTE))
+    write_text(PAGE, report(found, params, of_task.note(params.data)))
     print(f"{verdict(found, params)} See {PAGE} and its figures.")
 
 

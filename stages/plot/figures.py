@@ -14,6 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
+from stages import words
 from stages.params import split_pair
 
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from
@@ -60,7 +61,7 @@ def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
     )
     for axes in panels:
         axes.set_yscale("log")
-        _level(axes, constant, "predicting the mean")
+        _level(axes, constant, words.CONSTANT)
         if not np.isfinite(curves["median"]).any():
             axes.set_ylim(constant / 10, constant * 10)
     return figure
@@ -151,7 +152,7 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
             0.8 * min(known), max(threshold, 0.8 * min(known)), color=NEUTRAL, alpha=0.08, linewidth=0
         )
     _word(figure.axes[0], 0.02, 0.97, "solved" if threshold > 0 else "")
-    figure.axes[0].annotate("predicting the mean", (constant, 0.03), (3, 0), textcoords="offset points",
+    figure.axes[0].annotate(words.CONSTANT, (constant, 0.03), (3, 0), textcoords="offset points",
                             rotation=90, fontsize=10, color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
     return figure
 
@@ -176,7 +177,7 @@ def cost(progress: pd.DataFrame, constant: float) -> Figure:
         axes.set_yscale("log")
         axes.set_xlim(0.8 * after_start["multiply_adds"].min(), 1.25 * after_start["multiply_adds"].max())
         axes.xaxis.set_minor_formatter(NullFormatter())
-        _level(axes, constant, "predicting the mean")
+        _level(axes, constant, words.CONSTANT)
         if not np.isfinite(after_start["median"]).any():
             axes.set_ylim(constant / 10, constant * 10)
     return figure

@@ -65,6 +65,7 @@ def report(results: Results, params: Params, note: str) -> str:
         params=params,
         figures={figure_path(name).relative_to(REPORTS): text for name, text in ALT_TEXTS.items()},
         note=note,
+        constant=words.CONSTANT,
     )
 
 
@@ -76,7 +77,7 @@ def _learned(first: ModelOutcome, second: ModelOutcome, params: Params) -> str:
             f"{'undefined' if outcome.test.r2 is None else number(outcome.test.r2)} for {name}"
             for name, outcome in zip(names, (first, second), strict=True)
         )
-        return f"neither model has solved the task (median test R2 {' and '.join(scores)}; predicting the mean has 0)"
+        return f"neither model has solved the task (median test R2 {' and '.join(scores)}; {words.CONSTANT} has 0)"
     shares = (
         f"{percent(outcome.solved.value)} of the {name}"
         for name, outcome in zip(names, (first, second), strict=True)

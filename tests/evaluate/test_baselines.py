@@ -6,11 +6,19 @@ import pytest
 from stages.data import Dataset
 from stages.evaluate.baselines import constant_mse, least_squares_mse
 from stages.generate.tasks import make_dataset
+from stages.params import DataParams
 from stages.results import Split
 
 
 def rng(seed: int) -> np.random.Generator:
     return np.random.default_rng(seed)
+
+
+def mean_task(num_samples: int) -> Dataset:
+    data = DataParams(
+        task="mean", num_samples=num_samples, test_samples=100, seq_length=20, delay=None, seed=0
+    )
+    return make_dataset(data, rng(0), rng(1))
 
 
 def test_constant_predictor_knows_only_the_training_mean() -> None:
@@ -29,8 +37,8 @@ def test_least_squares_is_numpys() -> None:
 
 def test_least_squares_solves_the_mean_task() -> None:
     # What is left is the rounding of the targets to float32: at most half of 2^-24 each.
-    assert max(least_squares_mse(make_dataset("mean", 200, 100, 20, rng(0), rng(1))) or [1]) < 2.0**-50
+    assert max(least_squares_mse(mean_task(200)) or [1]) < 2.0**-50
 
 
 def test_too_few_sequences_determine_no_line() -> None:
-    assert least_squares_mse(make_dataset("mean", 10, 10, 20, rng(0), rng(1))) is None
+    assert least_squares_mse(mean_task(10)) is None

@@ -1,51 +1,193 @@
 """The data: its shapes, its targets, its bytes."""
 
 import hashlib
+from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
+import pytest
 
 from stages.data import Dataset
-from stages.generate import mean
-from stages.generate.tasks import make_dataset
+from stages.generate import recall
+from stages.generate.tasks import make_dataset, task
+from stages.params import DataParams
 from stages.streams import stream
 
+TASKS = ("mean", "recall", "adding")
 
-def dataset(num_samples: int, test_samples: int) -> Dataset:
+
+def params(
+    name: str, num_samples: int, test_samples: int, seq_length: int = 20, delay: int = 7
+) -> DataParams:
+    return DataParams(
+        task=name,  # type: ignore[arg-type]
+        num_samples=num_samples,
+        test_samples=test_samples,
+        seq_length=seq_length,
+        delay=delay,
+        seed=0,
+    )
+
+
+def dataset(name: str, num_samples: int, test_samples: int, **more: int) -> Dataset:
     rngs = stream(0, "training data"), stream(0, "test data")
-    return make_dataset("mean", num_samples, test_samples, 20, *rngs)
+    return make_dataset(params(name, num_samples, test_samples, **more), *rngs)
 
 
-def test_shapes_and_range() -> None:
-    data = dataset(1000, 500)
+@pytest.mark.parametrize(
+    ("name", "inputs", "lowest", "variance"),
+    # The constant predictor's MSE: Var(U) / T, Var(2U - 1) and 2 Var(U).
+    [("mean", 1, 0, 1 / 240), ("recall", 1, -1, 1 / 3), ("adding", 2, 0, 1 / 6)],
+)
+def test_shapes_and_range(name: str, inputs: int, lowest: float, variance: float) -> None:
+    data = dataset(name, 1000, 500)
+    assert inputs == task(name).INPUT_SIZE
     assert [(a.shape, a.dtype) for a in data] == [
-        ((1000, 20, 1), np.float32),
+        ((1000, 20, inputs), np.float32),
         ((1000, 1), np.float32),
-        ((500, 20, 1), np.float32),
+        ((500, 20, inputs), np.float32),
         ((500, 1), np.float32),
     ]
-    assert 0 <= data.x_train.min() < 0.001
-    assert 0.999 < data.x_train.max() < 1
-    # The constant predictor's MSE is Var(U) / T = 1 / (12 * 20).
-    np.testing.assert_allclose(data.y_train.var(), 1 / 240, rtol=0.1)
+    numbers = data.x_train[:, :, 0]
+    assert lowest <= numbers.min() < lowest + 0.001
+    assert 0.999 < numbers.max() < 1
+    np.testing.assert_allclose(data.y_train.var(), variance, rtol=0.1)
 
 
-def test_target_is_the_exact_mean_rounded_once() -> None:
-    x = dataset(50, 1).x_train
-    exact = [[np.float32(float(sum(map(Fraction, row.ravel().tolist())) / 20))] for row in x]
-    np.testing.assert_array_equal(mean.targets(x), exact)
+def mean_of(rows: list[list[float]]) -> Fraction:
+    return sum((Fraction(number) for (number,) in rows), Fraction(0)) / len(rows)
 
 
-def test_neither_sets_size_moves_the_other() -> None:
-    small, large = dataset(10, 10), dataset(20, 10)
+def number_seven_before_the_last(rows: list[list[float]]) -> Fraction:
+    backwards = [number for (number,) in rows][::-1]
+    return Fraction(backwards[7])
+
+
+def sum_of_marked(rows: list[list[float]]) -> Fraction:
+    marked = [Fraction(number) for number, mark in rows if mark == 1]
+    assert len(marked) == 2
+    assert all(mark in (0, 1) for _, mark in rows)
+    return sum(marked, Fraction(0))
+
+
+@pytest.mark.parametrize(
+    ("name", "target"),
+    [("mean", mean_of), ("recall", number_seven_before_the_last), ("adding", sum_of_marked)],
+)
+def test_target_is_exact_and_rounded_once(name: str, target: Callable[[list[list[float]]], Fraction]) -> None:
+    data = dataset(name, 50, 1)
+    exact = [[np.float32(float(target(rows)))] for rows in data.x_train.tolist()]
+    np.testing.assert_array_equal(data.y_train, exact)
+
+
+def test_recalls_the_last_number_and_the_first() -> None:
+    for delay in (0, 19):
+        data = dataset("recall", 5, 1, delay=delay)
+        np.testing.assert_array_equal(data.y_train, data.x_train[:, 19 - delay])
+
+
+def test_every_pair_of_places_is_marked_as_often() -> None:
+    marks = dataset("adding", 6000, 1, seq_length=4).x_train[:, :, 1]
+    pairs, counts = np.unique(marks, axis=0, return_counts=True)
+    assert len(pairs) == 6
+    assert (abs(counts - 1000) < 4 * (6000 * 1 / 6 * 5 / 6) ** 0.5).all()
+    np.testing.assert_array_equal(dataset("adding", 9, 1, seq_length=2).x_train[:, :, 1], 1)
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_neither_sets_size_moves_the_other(name: str) -> None:
+    small, large = dataset(name, 10, 10), dataset(name, 20, 10)
     np.testing.assert_array_equal(small.x_test, large.x_test)
     np.testing.assert_array_equal(small.x_train, large.x_train[:10])
     assert not np.array_equal(small.x_train, small.x_test)
 
 
-def test_bytes_never_change() -> None:
-    content = b"".join(array.tobytes() for array in dataset(1000, 1000))
-    assert (
-        hashlib.sha256(content).hexdigest()
-        == "0c9e2c05aac61bdb64de72aa8a003c969f66d4439846310b24b4641cc27db2ca"
-    )
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("mean", "0c9e2c05aac61bdb64de72aa8a003c969f66d4439846310b24b4641cc27db2ca"),
+        ("recall", "34fe57b94c6bfa835dfbadeb3bf36d8eef5165bd039b75fe25bb991aea675ad0"),
+        ("adding", "50edebcbeaf8172d098c496463712e85795ca2c7caf139dd0d72c99c05ad345b"),
+    ],
+)
+def test_bytes_never_change(name: str, digest: str) -> None:
+    content = b"".join(array.tobytes() for array in dataset(name, 1000, 1000))
+    assert hashlib.sha256(content).hexdigest() == digest
+
+
+Matrix = list[list[int]]
+
+
+def times(matrix: Matrix, vector: list[int]) -> list[int]:
+    return [sum(w * v for w, v in zip(row, vector, strict=True)) for row in matrix]
+
+
+def answers(layers: list[tuple[Matrix, Matrix]], readout: list[int], numbers: list[int]) -> list[int]:
+    """What a stack of linear layers (W_hh, W_ih) says after each of `numbers`."""
+    states = [[0] * len(recurrent) for recurrent, _ in layers]
+    said = []
+    for number in numbers:
+        below = [number]
+        for layer, (recurrent, inputs) in enumerate(layers):
+            below = states[layer] = [
+                a + b for a, b in zip(times(recurrent, states[layer]), times(inputs, below), strict=True)
+            ]
+        said.append(sum(w * v for w, v in zip(readout, below, strict=True)))
+    return said
+
+
+SIZES = [(1, 1), (1, 6), (2, 4), (3, 3), (4, 5)]
+
+
+@pytest.mark.parametrize(("num_layers", "hidden_size"), SIZES)
+def test_shift_registers_recall_exactly_up_to_the_line(num_layers: int, hidden_size: int) -> None:
+    delay = recall.linear_reach(hidden_size, num_layers)
+    if num_layers == 1:
+        assert hidden_size == delay + 1
+    shift = [[int(column == row - 1) for column in range(hidden_size)] for row in range(hidden_size)]
+    layers = [
+        (shift, [[int(unit == 0 and source == below - 1) for source in range(below)] for unit in range(hidden_size)])
+        for below in [1] + [hidden_size] * (num_layers - 1)
+    ]  # fmt: skip
+    last = [0] * (hidden_size - 1) + [1]
+    numbers = list(range(1, 41))
+    sequence = np.array(numbers, np.float32).reshape(1, 40, 1)
+    target = recall.targets(sequence, params("recall", 1, 1, seq_length=40, delay=delay))
+    assert answers(layers, last, numbers)[-1] == target[0, 0] == 40 - delay
+
+
+def denominator(matrix: Matrix) -> list[int]:
+    """Coefficients of det(I - W q) in q, from 1 on (Faddeev and LeVerrier)."""
+    size = len(matrix)
+    coefficients, product = [1], [[0] * size for _ in range(size)]
+    for k in range(1, size + 1):
+        for i in range(size):
+            product[i][i] += coefficients[-1]
+        columns = [times(matrix, [row[j] for row in product]) for j in range(size)]
+        product = [[columns[j][i] for j in range(size)] for i in range(size)]
+        coefficients.append(-sum(product[i][i] for i in range(size)) // k)
+    return coefficients
+
+
+@pytest.mark.parametrize(("num_layers", "hidden_size"), SIZES)
+def test_no_linear_network_recalls_beyond_the_line(num_layers: int, hidden_size: int) -> None:
+    """By the degree of the transfer function's numerator, which is the denominator times the impulse response.
+
+    The denominator starts with 1, and so a delay of d alone would give the numerator a term of degree d.
+    """
+    rng = np.random.default_rng(num_layers)
+    sizes = [1] + [hidden_size] * num_layers
+    layers = [
+        (rng.integers(1, 5, (size, size)).tolist(), rng.integers(1, 5, (size, below)).tolist())
+        for below, size in pairwise(sizes)
+    ]
+    impulse = [1] + [0] * 39
+    response = answers(layers, rng.integers(1, 5, hidden_size).tolist(), impulse)
+    below: np.ndarray = np.array([1], dtype=object)
+    for recurrent, _ in layers:
+        below = np.convolve(below, np.array(denominator(recurrent), dtype=object))
+    assert below[0] == 1
+    numerator = np.convolve(below, np.array(response, dtype=object))[:40]
+    degree = max(power for power, coefficient in enumerate(numerator) if coefficient)
+    assert degree == recall.linear_reach(hidden_size, num_layers)

@@ -18,6 +18,7 @@ from numpy.linalg import norm
 from stages.architecture import GATES, Architecture
 from stages.data import Dataset, Weights
 from stages.generate.tasks import make_dataset
+from stages.params import DataParams
 from stages.streams import stream
 from stages.train import reference
 from stages.train.exact import adam, trainer
@@ -121,7 +122,11 @@ def test_each_step_is_that_of_float64(  # type: ignore[no-untyped-def]
 def test_losses_are_those_of_float64(num_layers: int) -> None:
     """From the project's initial weights, where rounding is not amplified for long."""
     architecture = Architecture("rnn_tanh", 1, 32, num_layers)
-    dataset = make_dataset("mean", 500, 10, 20, stream(0, "training data"), stream(0, "test data"))
+    dataset = make_dataset(
+        DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, delay=None, seed=0),
+        stream(0, "training data"),
+        stream(0, "test data"),
+    )
     training = Training(epochs=40, lr=0.01, batch_size=None, clip_norm=None, eval_every=40)
     state = start(architecture, stream(0, "initial weights", "single"), stream(0, "batches"))
     found = trainer.advance(state, dataset, architecture, training, 40)
