@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from stages.params import split_pair
 from stages.results import Estimate, PairMeasure
@@ -88,9 +88,10 @@ def table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def fill(template: Path, **values: object) -> str:
-    """Return a Jinja template filled with `values`, all of which it must name right."""
+    """Return a Jinja template filled with `values`, all of which it must name right; in a page they are escaped."""
     environment = Environment(
         loader=FileSystemLoader(template.parent),
+        autoescape=select_autoescape(),
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

@@ -12,20 +12,17 @@ from stages.errors import run
 from stages.params import load_params
 from tools.git import check_top_folder
 from tools.review.compare import differences
-from tools.revisions import Revision, read_revision
+from tools.revisions import Revision, read_revision, read_revisions
 
 
 def main() -> None:
     """Print two lines for the last commit and two for each experiment, best first."""
     check_top_folder()
     pair = load_params().evaluate.primary
-    listed = subprocess.run(
-        [sys.executable, "-m", "dvc", "exp", "list", "--name-only"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    base, *experiments = map(read_revision, ["HEAD", *listed.stdout.split()])
+    base = read_revision("HEAD")
+    command = [sys.executable, "-m", "dvc", "exp", "list", "--name-only"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True)
+    experiments = read_revisions(listed.stdout.split())
     print(
         fill(f"How often {pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict", 80)
     )

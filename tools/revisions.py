@@ -1,7 +1,8 @@
 """What a branch, tag, commit or experiment, or the workspace holds, read through DVC's Python API."""
 
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,7 +13,7 @@ from dvc.scm import RevError
 
 from stages import results
 from stages.errors import InputError, one_line
-from stages.results import DETAILS, FIGURES, REPORTS, Results
+from stages.results import DETAILS, FIGURES, REPORTS, Estimate, Results
 from stages.yaml12 import parse_yaml
 from tools.git import git, git_or_nothing
 
@@ -59,6 +60,17 @@ def read_revision(name: str) -> Revision:
         figures={path: files.read(path, bytes) for path in figures if files.has(path)},
         not_run=not_run(params, lock.get("stages", {})),
     )
+
+
+def read_revisions(names: Iterable[str]) -> list[Revision]:
+    """Return what those of the names hold that can be read; of the others, say why not in a line each on stderr."""
+    revisions = []
+    for name in names:
+        try:
+            revisions.append(read_revision(name))
+        except InputError as error:
+            print(error, file=sys.stderr)
+    return revisions
 
 
 class Files:
@@ -161,9 +173,13 @@ def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:
     return sorted(changed)
 
 
-def flat(nested: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return {"a": {"b": 1}} as {"a.b": 1}."""
+def flat(nested: Any, prefix: str = "") -> dict[str, Any]:
+    """Return {"a": {"b": 1}} as {"a.b": 1}, and records likewise but for estimates, which stay whole."""
+    if hasattr(nested, "_asdict") and not isinstance(nested, Estimate):
+        nested = nested._asdict()
+    if not isinstance(nested, Mapping):
+        return {prefix.removesuffix("."): nested}
     pairs: dict[str, Any] = {}
     for key, value in nested.items():
-        pairs |= flat(value, f"{prefix}{key}.") if isinstance(value, Mapping) else {f"{prefix}{key}": value}
+        pairs |= flat(value, f"{prefix}{key}.")
     return pairs

@@ -9,7 +9,7 @@ from stages.files import write_text
 from tools.git import base_branch, check_top_folder, image_folder
 from tools.review.markdown import markdown
 from tools.review.page import page
-from tools.revisions import WORKSPACE, read_revision
+from tools.revisions import WORKSPACE, read_revisions
 
 
 def main() -> None:
@@ -31,12 +31,7 @@ def main() -> None:
     names = arguments.revisions or [base_branch()]
     if len(names) == 1:
         names.append(WORKSPACE)
-    revisions = []
-    for name in dict.fromkeys(names):
-        try:
-            revisions.append(read_revision(name))
-        except InputError as error:
-            print(error, file=sys.stderr)
+    revisions = read_revisions(dict.fromkeys(names))
     if len(revisions) < 2:
         raise InputError("nothing to compare: it takes two revisions that can be read")
     print(markdown(revisions, image_folder), end="")

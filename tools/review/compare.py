@@ -3,16 +3,17 @@
 The first revision is the one that the others are compared with.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from stages import words
 from stages.params import split_pair
 from stages.results import Estimate, Model, Pair
-from tools.revisions import Revision
+from tools.revisions import Revision, flat
 
-T = TypeVar("T")
 ABSENT = "\N{EM DASH}"
 UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
@@ -87,29 +88,31 @@ def legend(revisions: Sequence[Revision]) -> str:
 
 def changed_params(revisions: Sequence[Revision]) -> Table:
     """Return the params that are not the same everywhere."""
-    columns = [{key: Cell(param(value)) for key, value in revision.params.items()} for revision in revisions]
-    return _differing(_table("param", revisions, columns))
+    return _changed("param", revisions, [revision.params for revision in revisions])
 
 
 def changed_numbers(revisions: Sequence[Revision]) -> Table:
     """Return everything in the results that is not the same everywhere."""
-    columns = [dict(_numbers(revision.results)) for revision in revisions]
-    return _differing(_table("number", revisions, columns))
+    columns = [flat(revision.results) for revision in revisions]
+    return _changed(
+        "number",
+        revisions,
+        [{place: value for place, value in column.items() if value is not None} for column in columns],
+    )
 
 
 def differences(revision: Revision, base: Revision) -> str:
     """Return in one line how the params of `revision` differ from the base's, such as "train.lr=0.003"."""
-    keys = (key for key in revision.params | base.params if revision.params.get(key) != base.params.get(key))
-    return ", ".join(f"{key}={param(revision.params.get(key, ABSENT))}" for key in keys)
+    return ", ".join(f"{key}={now}" for key, _, now in changed_params([base, revision]).rows)
 
 
 def outcomes(revisions: Sequence[Revision]) -> Table:
     """Return each model's test MSE and share solved with their intervals, marked where they moved."""
     columns = [
         {
-            label: Cell(words.with_interval(estimate, text), estimate, *meaning)
+            label: Cell(words.with_interval(estimate, form), estimate, *meaning)
             for name, after, outcome in _measured(revision.results.models, revisions)
-            for label, estimate, text, meaning in (
+            for label, estimate, form, meaning in (
                 (f"{name} IQM of test MSE{after}", outcome.test.iqm, words.number, ("worse", "better")),
                 (f"{name} solved{after}", outcome.solved, words.percent, ("better", "worse")),
             )
@@ -136,7 +139,7 @@ def verdicts(revisions: Sequence[Revision]) -> Table:
 
 def figures(revisions: Sequence[Revision]) -> tuple[list[Path], list[Path]]:
     """Return the paths of the figures that differ between revisions, and of those that do not."""
-    paths = _union(revision.figures for revision in revisions)
+    paths = dict.fromkeys(chain(*(revision.figures for revision in revisions)))
     same = [path for path in paths if len({revision.figures.get(path) for revision in revisions}) == 1]
     return [path for path in paths if path not in same], same
 
@@ -172,8 +175,10 @@ def primary(revision: Revision) -> str:
     return str(revision.params.get("evaluate.primary", ABSENT))
 
 
-def param(value: Any) -> str:
-    """Return a param as params.yaml shows it."""
+def text(value: Any) -> str:
+    """Return a param as params.yaml shows it, or a number of the results."""
+    if isinstance(value, Estimate):
+        return words.with_interval(value, str)
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     return "blank" if value is None else str(value)
@@ -187,13 +192,8 @@ def _summary(base: Revision, after: Revision) -> str:
         revision.results.pairs[pair].last.test.verdict if pair in revision.results.pairs else ABSENT
         for revision in (base, after)
     )
-    rows = [row for table in (verdicts([base, after]), outcomes([base, after])) for row in table.rows]
-    marked = [
-        f"{name} {mark}{cell.partition(mark)[2]}"
-        for name, _, cell in rows
-        for mark in (UP, DOWN)
-        if mark in cell
-    ]
+    rows = verdicts([base, after]).rows + outcomes([base, after]).rows
+    marked = [f"{name} {mark}" for name, _, cell in rows for mark in re.findall(f"[{UP}{DOWN}].*", cell)]
     return "; ".join(
         [
             differences(after, base) or "the same params",
@@ -219,31 +219,18 @@ def _measured(
                 yield name, f" after {words.epochs(epoch)}", outcome
 
 
-def _numbers(record: Any, place: str = "") -> Iterator[tuple[str, Cell]]:
-    """Yield every number or word of the results with its place in them, such as "models.single.last.test.iqm"."""
-    entries = record._asdict() if hasattr(record, "_asdict") else record
-    if isinstance(record, Estimate):
-        yield place, Cell(words.with_interval(record, str))
-    elif isinstance(entries, dict):
-        for name, value in entries.items():
-            yield from _numbers(value, f"{place}.{name}" if place else str(name))
-    elif record is not None:
-        yield place, Cell(str(record))
-
-
 def _table(what: str, revisions: Sequence[Revision], columns: Sequence[Mapping[str, Cell]]) -> Table:
     """Return a row for whatever a revision has, with a mark where an estimate moved from the first revision's."""
     rows = []
-    for name in _union(columns):
+    for name in dict.fromkeys(chain(*columns)):
         cells = [column.get(name, Cell(ABSENT)) for column in columns]
         rows.append([name, *(f"{cell.text} {moved(cells[0], cell)}".rstrip() for cell in cells)])
     return Table([what, *headings(revisions)], rows)
 
 
-def _differing(table: Table) -> Table:
+def _changed(what: str, revisions: Sequence[Revision], columns: Sequence[Mapping[str, Any]]) -> Table:
+    """Return a row for whatever is not the same everywhere."""
+    table = _table(
+        what, revisions, [{name: Cell(text(value)) for name, value in column.items()} for column in columns]
+    )
     return Table(table.header, [row for row in table.rows if len(set(row[1:])) > 1])
-
-
-def _union(lists: Iterable[Iterable[T]]) -> list[T]:
-    """Return what is in any of the lists, once, in the order met."""
-    return list(dict.fromkeys(item for items in lists for item in items))

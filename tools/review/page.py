@@ -1,13 +1,12 @@
 """The review as one HTML page that needs no network: charts, tables and figures."""
 
-import base64
 import re
+from base64 import b64encode
 from collections.abc import Sequence
 from itertools import cycle
 from pathlib import Path
 
 import vl_convert
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from stages import words
@@ -23,25 +22,18 @@ VEGA = "window.vegaEmbed = vegaEmbed;"
 
 def page(revisions: Sequence[Revision]) -> str:
     """Return the whole page; the first revision is what the others are compared with."""
-    environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["readable"] = readable
-    environment.filters["base64"] = lambda data: base64.b64encode(data).decode()
     pair = compare.primary(revisions[0])
     differ, same = compare.figures(revisions)
-    return environment.get_template("page.html").render(
+    return words.fill(
+        Path(__file__).with_name("page.html"),
         compare=compare,
         revisions=revisions,
-        headings=compare.headings(revisions),
         looks=list(zip(revisions, cycle(charts.LOOKS), strict=False)),
         pair=pair,
         sides=split_pair(pair) if any(pair in revision.results.pairs for revision in revisions) else (),
-        outcome=words.outcome,
+        words=words,
+        readable=readable,
+        base64=lambda data: b64encode(data).decode(),
         charts={f"losses-{model}": spec for model, spec in charts.losses(revisions).items()},
         differ=differ,
         same=same,

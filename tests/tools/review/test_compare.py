@@ -24,7 +24,7 @@ def test_only_params_that_differ_are_listed_with_absent_and_blank_ones_told_apar
 
 
 def test_a_list_among_the_params_reads_as_one() -> None:
-    assert [compare.param(value) for value in ([100, 200], [], None, True)] == [
+    assert [compare.text(value) for value in ([100, 200], [], None, True)] == [
         "100, 200",
         "none",
         "blank",
