@@ -5,7 +5,7 @@ VENV := .venv
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test prove experiments bench study lint lock clean distclean help
+.PHONY: repro test prove experiments bench study store clear-store lint lock clean distclean help
 .DEFAULT_GOAL := repro
 
 repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (also plain `make`)
@@ -30,6 +30,12 @@ bench: $(VENV)/tests ## measure speed
 study: $(VENV)/run-time ## repeat the study behind the README's answer (an hour or two)
 	@python -m tools.study
 
+store: $(VENV)/run-time ## show how large the store of trained replicates is
+	@python -m stages.train.store
+
+clear-store: $(VENV)/run-time ## remove the store of trained replicates
+	@python -m stages.train.store --clear
+
 lint: $(VENV)/tests ## check style and types
 	@ruff check .
 	@ruff format --check .
@@ -52,7 +58,7 @@ distclean: clean ## remove all that can be made again: .venv, data/, DVC's cache
 	@echo "Left: the experiments (dvc exp remove --all-commits), and the compiled trainer in your cache folder"
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' Makefile | expand --tabs=20
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand --tabs=20
 
 define PLATFORM
 import shutil, sys

@@ -4,6 +4,7 @@ Arrays are kept as safetensors, whose bytes depend on nothing but what is in the
 form that reads back as the same float32.
 """
 
+import math
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -101,18 +102,28 @@ def read_losses(model: str) -> Losses:
 
 
 def _parse_losses(path: Path) -> Losses:
-    # Empty says "not measured" and nan "diverged": pandas must not read both as nan.
-    table = pd.read_csv(path, dtype=str, keep_default_na=False)
-    replicate, epoch, train_mse, test_mse = (table[name].to_numpy(str) for name in LOSSES_COLUMNS)
-    shape = (int(replicate[-1]) + 1, int(epoch[-1]) + 1) if len(table) else (0, 0)
-    measured = (test_mse != "").reshape(shape)
-    in_order = (replicate.astype(int) * shape[1] + epoch.astype(int) == np.arange(len(table))).all()
-    if not in_order or not len(table) or (measured != measured[0]).any() or not measured[0, -1]:
+    # A part at a time, since text takes many times the memory of numbers. Empty says "not measured" and nan
+    # "diverged": pandas must not read both as nan.
+    with pd.read_csv(path, dtype=str, keep_default_na=False, chunksize=100_000) as tables:
+        parts = [_parse_rows(table) for table in tables]
+    replicate, epoch, train_mse, test_mse, measured = map(np.concatenate, zip(*parts, strict=True))
+    shape = (int(replicate[-1]) + 1, int(epoch[-1]) + 1)
+    in_order = replicate.astype(np.int64) * shape[1] + epoch == np.arange(len(epoch))
+    if not in_order.all() or len(epoch) != math.prod(shape):
         raise ValueError("rows are missing or out of order")
-    train_mse, test_mse = (
-        np.where(mse == "", "nan", mse).astype(np.float32).reshape(shape) for mse in (train_mse, test_mse)
-    )
-    return Losses(train_mse, test_mse, measured[0])
+    measured = measured.reshape(shape)
+    if (measured != measured[0]).any() or not measured[0, -1]:
+        raise ValueError("test_mse is missing")
+    return Losses(train_mse.reshape(shape), test_mse.reshape(shape), measured[0])
+
+
+def _parse_rows(table: pd.DataFrame) -> tuple[np.ndarray, ...]:
+    """Return the columns of losses as numbers, and which test MSEs were measured."""
+    replicate, epoch, train_mse, test_mse = (table[name].to_numpy(str) for name in LOSSES_COLUMNS)
+    if len(table) == 0:
+        raise ValueError("no rows")
+    mses = (np.where(mse == "", "nan", mse).astype(np.float32) for mse in (train_mse, test_mse))
+    return replicate.astype(np.int32), epoch.astype(np.int32), *mses, test_mse != ""
 
 
 def write_weights(model: str, weights: Mapping[str, np.ndarray]) -> None:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 
 from stages.errors import InputError, run
 from stages.results import REPORTS
+from stages.train.store import LIMIT as STORE_LIMIT
 from tools.git import check_top_folder, git
 from tools.study.settings import FOLDER as STUDY
 
@@ -66,9 +67,10 @@ def repro(clone: Path) -> None:
         InputError: it failed.
     """
     (clone / ".dvc/config.local").write_text("[cache]\n    dir = cache\n")
+    environment = os.environ | {STORE_LIMIT: "0"}  # nothing that an earlier run has kept
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     command = [sys.executable, "-m", "dvc", "repro", "--force"]
-    if subprocess.run(command, cwd=clone, env=os.environ | {"PATH": path}, stdout=sys.stderr).returncode:
+    if subprocess.run(command, cwd=clone, env=environment | {"PATH": path}, stdout=sys.stderr).returncode:
         print("**Not proved.** `dvc repro --force` fails in a fresh clone of this commit.")
         raise InputError(
             "not proved: `dvc repro --force` fails in a fresh clone of HEAD; its words are above"

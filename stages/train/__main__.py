@@ -5,12 +5,14 @@ import sys
 import numpy as np
 
 from stages.architecture import architecture
-from stages.data import Losses, read_dataset, write_losses, write_weights
+from stages.data import Losses, losses_path, read_dataset, weights_path, write_losses, write_weights
 from stages.errors import InputError, run
+from stages.files import try_to_write
 from stages.memory import check_memory
 from stages.params import Params, load_params
 from stages.streams import stream
 from stages.train.engines import load_engine
+from stages.train.store import Store
 from stages.train.training import Training, TrainState, start
 from stages.train.workers import available_threads, epochs_at_once, train_all
 
@@ -33,23 +35,31 @@ def main() -> None:
         + train.replicates * (12 * network.parameters() + 16 * train.epochs),
     )
 
-    def start_one(replicate: int) -> TrainState:
-        streams = (stream(train.seed, purpose, name, replicate) for purpose in ("initial weights", "batches"))
-        return start(network, *streams)
+    try_to_write(losses_path(name), weights_path(name))
+    with Store(dataset, network, training, engine.arithmetic) as store:
 
-    def advance(state: TrainState, until: int) -> TrainState:
-        return engine.advance(state, dataset, network, training, until)
+        def begin(replicate: int) -> TrainState:
+            streams = (
+                stream(train.seed, purpose, name, replicate) for purpose in ("initial weights", "batches")
+            )
+            return store.resume(replicate, start(network, *streams))
 
-    trained = train_all(
-        start_one,
-        advance,
-        range(train.replicates),
-        threads=threads,
-        epochs=train.epochs,
-        # A step is one forward pass, and two for the gradients by inputs and by weights.
-        at_once=epochs_at_once(train.epochs, 3 * N * network.multiply_adds(T)),
-        name=name,
-    )
+        def advance(state: TrainState, until: int) -> TrainState:
+            return engine.advance(state, dataset, network, training, until)
+
+        if engine.arithmetic is None:
+            print(f"{name}: engine torch keeps nothing; where it is interrupted it starts again")
+        trained = train_all(
+            begin,
+            advance,
+            store.keep,
+            range(train.replicates),
+            threads=threads,
+            epochs=train.epochs,
+            # A step is one forward pass, and two for the gradients by inputs and by weights.
+            at_once=epochs_at_once(train.epochs, 3 * N * network.multiply_adds(T)),
+            name=name,
+        )
     write_losses(
         name,
         Losses(

@@ -22,6 +22,7 @@ class Engine(NamedTuple):
     predict: Callable[[Weights, np.ndarray, Architecture], np.ndarray]  # (N, T, input_size) -> (N, 1)
     memory_needed: Callable[[Architecture, Training, Dataset], int]  # bytes, for one replicate
     threads: bool  # whether replicates may train side by side
+    arithmetic: str | None  # a hash of what decides every bit, whatever the CPU; None where the CPU has a say
 
 
 def load_engine(name: str, cell: str, device: str = "cpu") -> Engine:
@@ -34,12 +35,13 @@ def load_engine(name: str, cell: str, device: str = "cpu") -> Engine:
     if name == "exact":
         _check_platform(cell)
         from stages.train.exact import trainer
+        from stages.train.exact.compiled import arithmetic
 
-        return Engine(trainer.advance, trainer.predict, trainer.memory_needed, threads=True)
+        return Engine(trainer.advance, trainer.predict, trainer.memory_needed, True, arithmetic())
     from stages.train import reference
 
     advance = partial(reference.advance, device=reference.find_device(device))
-    return Engine(advance, reference.predict, reference.memory_needed, threads=False)
+    return Engine(advance, reference.predict, reference.memory_needed, False, None)
 
 
 def _check_platform(cell: str) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,6 +10,8 @@ from tqdm import tqdm
 
 from stages.errors import InputError
 from stages.train.training import TrainState
+
+KEEP_EVERY = 10.0  # seconds of a replicate's training that an interrupt may cost
 
 
 def available_threads() -> int:
@@ -35,8 +38,9 @@ def epochs_at_once(epochs: int, multiply_adds: int) -> int:
 
 
 def train_all(
-    start: Callable[[int], TrainState],
+    begin: Callable[[int], TrainState],
     advance: Callable[[TrainState, int], TrainState],
+    keep: Callable[[int, TrainState], None],
     replicates: Iterable[int],
     *,
     threads: int,
@@ -47,20 +51,39 @@ def train_all(
     """Return the state of every replicate after `epochs`, in order, with a progress bar.
 
     A replicate is one thread's work from start to end, so the number of threads cannot matter to the result.
+
+    Args:
+        begin: gives the state that a replicate goes on from, after any number of epochs up to all of them.
+        advance: trains one up to so many epochs.
+        keep: is called with each replicate's last state, and with states on the way to it, every KEEP_EVERY seconds.
+        replicates: their numbers.
+        threads: how many are trained side by side.
+        epochs: of training.
+        at_once: epochs between two looks at progress and interrupts.
+        name: the model's.
     """
     replicates = list(replicates)
     stopped = threading.Event()
     with tqdm(total=len(replicates) * epochs, desc=name, unit="epoch", mininterval=0.5) as bar:
 
         def train(replicate: int) -> TrainState:
-            state = start(replicate)
-            while state.epoch < epochs:
+            state = begin(replicate)
+            bar.update(state.epoch)
+            due = time.monotonic() + KEEP_EVERY
+            while True:
                 if stopped.is_set():
                     raise KeyboardInterrupt
+                # Of a state that has done all epochs, this measures the last losses, which are not told apart.
                 before, state = state.epoch, advance(state, min(state.epoch + at_once, epochs))
                 bar.set_postfix(mse=f"{state.train_mse[before]:.1e}", refresh=False)
                 bar.update(state.epoch - before)
-            return state
+                now = time.monotonic()
+                if before < state.epoch and (state.epoch == epochs or now >= due):
+                    keep(replicate, state)
+                    # However large a state is, keeping it takes at most a hundredth of the time.
+                    due = time.monotonic() + max(KEEP_EVERY, 100 * (time.monotonic() - now))
+                if state.epoch == epochs:
+                    return state
 
         with ThreadPoolExecutor(threads) as pool:
             futures = [pool.submit(train, replicate) for replicate in replicates]

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from stages.train.exact.compiled import cache_folder
+from stages.train.store import LIMIT, pack, unpack
 from tests.conftest import Run
 from tests.test_pipeline import change
 from tools.prove import words
@@ -39,6 +41,27 @@ def test_what_differs_is_named_and_the_folder_stays_as_it_is(project: Path, run:
     assert proof.stdout.endswith("Changes that are not committed are no part of this.\n")
     assert run("git status --porcelain && git rev-parse HEAD", project).stdout == state
     assert lock.exists()
+
+
+@pytest.mark.slow
+def test_a_forged_replicate_in_the_store_is_trained_anew(project: Path, run: Run, tmp_path: Path) -> None:
+    cache = tmp_path / "cache/stacked-rnn"
+    cache.mkdir(parents=True)
+    (cache / cache_folder().name).symlink_to(cache_folder())  # what is compiled, for its time
+    environment = {"XDG_CACHE_HOME": str(tmp_path / "cache"), LIMIT: "1"}
+    honest = (project / "data/models/single.safetensors").read_bytes()
+    assert run("python -m stages.train single", project, **environment).returncode == 0
+    kept = list((cache / "replicates").glob("*/*"))
+    assert len(kept) == 3
+    for path in kept:
+        state = unpack(path.read_bytes())
+        path.write_bytes(
+            pack(state._replace(weights={name: array + 1 for name, array in state.weights.items()}))
+        )
+    assert run("python -m stages.train single", project, **environment).returncode == 0
+    assert (project / "data/models/single.safetensors").read_bytes() != honest
+    proof = run("python -m tools.prove", project, **environment)
+    assert (proof.returncode, proof.stdout[:11]) == (0, "**Proved.**"), proof.stdout + proof.stderr
 
 
 def test_the_words_for_honest_results() -> None:

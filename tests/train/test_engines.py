@@ -18,16 +18,17 @@ from stages.generate import __main__ as generate
 from stages.train import __main__ as train
 from stages.train import engines, reference
 from stages.train.exact import trainer
+from stages.train.exact.compiled import arithmetic
 from tests.conftest import TOP, Run, change
 from tests.train.cases import TRAINING
 
 
 def test_each_engine_is_the_one_asked_for() -> None:
     exact = engines.load_engine("exact", "rnn_tanh")
-    assert exact == (trainer.advance, trainer.predict, trainer.memory_needed, True)
+    assert exact == (trainer.advance, trainer.predict, trainer.memory_needed, True, arithmetic())
     by_torch = engines.load_engine("torch", "rnn_tanh")
     assert getattr(by_torch.advance, "func", None) is reference.advance
-    assert by_torch[1:] == (reference.predict, reference.memory_needed, False)
+    assert by_torch[1:] == (reference.predict, reference.memory_needed, False, None)
 
 
 def test_the_exact_engine_leaves_torch_alone() -> None:

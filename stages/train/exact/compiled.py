@@ -9,7 +9,6 @@ cache directory: all clones and experiments share it, and a changed source canno
 import contextlib
 import functools
 import hashlib
-import os
 import pickle
 import platform
 from collections.abc import Callable
@@ -19,12 +18,13 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
-import platformdirs
 from numba.core import config
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
 from numba.core.serialize import dumps
+
+from stages.files import replacing, user_cache
 
 # NUMBA_CPU_NAME=native means this CPU, as with compilers. LLVM's library takes real names alone, and Numba reads
 # the name when the first function is decorated.
@@ -45,14 +45,19 @@ def target() -> tuple[str, str, str]:
 
 
 @functools.cache
-def cache_folder() -> Path:
-    """Where the machine code of these sources, versions and this CPU is kept."""
-    key = hashlib.sha256()
+def arithmetic() -> str:
+    """A hash of what decides every bit that the trainer computes, whatever the CPU: these sources and versions."""
+    key = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, np.__version__)).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         key.update(source.name.encode() + b"\0" + hashlib.sha256(source.read_bytes()).digest())
-    versions = (platform.python_version(), numba.__version__, llvmlite.__version__, np.__version__)
-    key.update(repr((versions, target())).encode())
-    return platformdirs.user_cache_path("stacked-rnn", appauthor=False) / key.hexdigest()[:32]
+    return key.hexdigest()
+
+
+@functools.cache
+def cache_folder() -> Path:
+    """Where the machine code of these sources, versions and this CPU is kept."""
+    key = hashlib.sha256(repr((arithmetic(), platform.python_version(), target())).encode())
+    return user_cache(key.hexdigest()[:32])
 
 
 class ContentCache(NullCache):
@@ -75,13 +80,9 @@ class ContentCache(NullCache):
         return None
 
     def save_overload(self, signature: Any, result: Any) -> None:  # noqa: D102
-        path = self.path(signature)
-        partial = path.with_suffix(f".{os.getpid()}")
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            code = dumps(result._reduce())
+        code = dumps(result._reduce())
+        with contextlib.suppress(OSError), replacing(self.path(signature)) as partial:
             partial.write_bytes(hashlib.sha256(code).digest() + code)
-            partial.replace(path)
 
 
 def compiled(function: Callable) -> Callable:
