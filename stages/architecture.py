@@ -42,12 +42,8 @@ class Architecture(NamedTuple):
         return seq_length * self._count("rnn.weight") + self._count("linear.weight")
 
     def _count(self, kind: str) -> int:
-        """Return how many numbers the parameters have whose names start with `kind`; all layers but one are alike."""
-        one, two = (
-            sum(math.prod(shape) for name, shape in shapes.items() if name.startswith(kind))
-            for shapes in (self._replace(num_layers=layers).shapes() for layers in (1, 2))
-        )
-        return one + (self.num_layers - 1) * (two - one)
+        """Return how many numbers the parameters have whose names start with `kind`."""
+        return sum(math.prod(shape) for name, shape in self.shapes().items() if name.startswith(kind))
 
 
 def architecture(model: ModelParams, input_size: int) -> Architecture:

@@ -8,9 +8,9 @@ class InputError(Exception):
     """Something that the user can mend; the message names the file, what was found and what is allowed."""
 
 
-def one_line(error: Exception) -> str:
-    """Return what an exception of a library says, for the middle of a line."""
-    return " ".join(str(error).split()) or type(error).__name__
+def one_line(error: object) -> str:
+    """Return what a library's exception says, for the middle of a line."""
+    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def run(main: Callable[[], None]) -> None:

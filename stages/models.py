@@ -1,7 +1,7 @@
 """The networks that are compared, as plain PyTorch modules."""
 
 from collections.abc import Callable, Mapping
-from functools import partial
+from functools import partial, partialmethod
 
 import numpy as np
 import torch
@@ -37,16 +37,14 @@ class StackedRNN(nn.Module):
 class SingleLayerRNN(StackedRNN):
     """One recurrent layer, then a linear layer on its last time step."""
 
-    def __init__(self, input_size: int, hidden_size: int, output_size: int, cell: str = "rnn_tanh") -> None:
-        """Make the two layers; `cell` is one of CELLS."""
-        super().__init__(input_size, hidden_size, output_size, 1, cell)
+    __init__ = partialmethod(StackedRNN.__init__, num_layers=1)
 
 
 def build(architecture: Architecture) -> StackedRNN:
     """Return the module of an architecture, on the CPU."""
     cell, input_size, hidden_size, num_layers = architecture
     if num_layers == 1:
-        return SingleLayerRNN(input_size, hidden_size, 1, cell)
+        return SingleLayerRNN(input_size, hidden_size, 1, cell=cell)
     return StackedRNN(input_size, hidden_size, 1, num_layers, cell)
 
 

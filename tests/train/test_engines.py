@@ -111,7 +111,7 @@ def test_what_training_needs_grows_with_every_size_and_none_is_too_large_to_tell
     usual = needed(Architecture("rnn_tanh", 1, 32, 2), TRAINING, samples(1000))
     assert 10**5 < usual < 10**8
     assert needed(Architecture("rnn_tanh", 1, 10**7, 2), TRAINING, samples(1000)) > 10**14
-    assert needed(Architecture("rnn_tanh", 1, 32, 10**12), TRAINING, samples(1000)) > 10**14
+    assert needed(Architecture("rnn_tanh", 1, 10**5, 1000), TRAINING, samples(1000)) > 10**13
     assert needed(Architecture("rnn_tanh", 1, 32, 2), TRAINING, samples(10**12)) > 10**14
 
 
