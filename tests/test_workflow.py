@@ -15,9 +15,9 @@ import pytest
 from stages.yaml12 import parse_yaml
 from tests.conftest import TOP, Run
 from tools.prove import words
-from tools.review.markdown import MARKER
 
 WORKFLOW = TOP / ".github/workflows/pipeline.yaml"
+MARKER = "<!-- tools.review -->"  # by which the workflow finds its own comment
 # Stands for GitHub's own: notes each call, and answers the question for comments from $COMMENTS.
 GH = f"""#!{sys.executable}
 import json, os, sys
@@ -103,6 +103,14 @@ def calls(environment: dict[str, str]) -> list[list[str]]:
     return [json.loads(line) for line in Path(environment["CALLS"]).read_text().splitlines()]
 
 
+def output(environment: dict[str, str]) -> str:
+    """Return the text that the step named Review leaves for the other job."""
+    left = Path(environment["GITHUB_OUTPUT"]).read_text()
+    match = re.fullmatch(r"text<<(end-[0-9a-f]{40})\n(.*\n)\1\n", left, re.DOTALL)
+    assert match
+    return match[2]
+
+
 def test_it_is_valid() -> None:
     done = subprocess.run(
         [
@@ -181,8 +189,10 @@ def test_a_base_that_cannot_be_read_leaves_the_proof_to_be_posted(
     done = execute(step(workflow, "results", "Review"), checkout, environment)
     assert done.returncode == 0, done.stderr
     summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
-    assert summary.startswith(f"{MARKER}\n\nNo review:\n\n```\norigin/main: no commit in common")
-    assert summary.endswith("\n```\n\n**Proved.**\n")
+    assert summary.startswith(
+        f"{MARKER}\n\n**Proved.**\n\nNo review:\n\n```\norigin/main: no commit in common"
+    )
+    assert summary.endswith("\n```\n")
     assert "No review" in Path(environment["GITHUB_OUTPUT"]).read_text()
 
 
@@ -201,16 +211,11 @@ def test_an_honest_request_is_tested_proved_and_reviewed(
         done = execute(step(workflow, "results", name), request_branch, environment)
         assert done.returncode == 0, (name, done.stdout, done.stderr)
     summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
-    assert summary.startswith(f"{MARKER}\n")
     assert "| evaluate.solved_r2 | 0.9 | 0.8 |" in summary.splitlines()
     head, base = run("git rev-parse HEAD origin/main", request_branch).stdout.split()
-    assert f"## Review: workspace ({head[:7]}) against origin/main ({base[:7]})" in summary
-    assert summary.endswith(f"\n\n{words(head[:7], [])}\n")
-    output = re.fullmatch(
-        r"text<<(end-[0-9a-f]{40})\n(.*)\n\1\n", Path(environment["GITHUB_OUTPUT"]).read_text(), re.DOTALL
-    )
-    assert output
-    assert f"{output[2]}\n" == summary
+    title = f"## Review: workspace ({head[:7]}) against origin/main ({base[:7]})"
+    assert summary.startswith(f"{MARKER}\n\n{words(head[:7], [])}\n\n{title}\n")
+    assert output(environment) == summary
 
 
 def test_a_failed_proof_fails_its_step_and_keeps_its_words(
@@ -242,12 +247,30 @@ def test_one_comment_is_posted_then_updated(
     assert not (tmp_path / "injected").exists()
 
 
-def test_a_comment_is_cut_where_github_would_refuse_it(
-    workflow: dict[str, Any], environment: dict[str, str], tmp_path: Path
+@pytest.mark.parametrize("line", ["| x |", "| \N{EM DASH} \N{BLACK UP-POINTING TRIANGLE} |"])
+def test_a_comment_is_cut_to_whole_lines_before_a_variable_or_github_would_refuse_it(
+    line: str, workflow: dict[str, Any], environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
-    environment |= {"NUMBER": "7", "REVIEW": "x" * 70_000}
-    execute(workflow["jobs"]["comment"]["steps"][0], tmp_path, environment)
-    assert f"body={'x' * 65_000}" in calls(environment)[-1]
+    """A variable holds 128 KiB, a comment 65,536 characters."""
+    (tmp_path / "lines").write_text(f"{line}\n" * 200_000)
+    python = tmp_path / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f"#!/bin/sh\ncat {tmp_path / 'lines'}\n")
+    python.chmod(0o755)
+    (tmp_path / "proof.md").write_text("**Proved.**\n")
+    author = "-c user.name=A -c user.email=a@example.org"
+    run(f"git init --quiet && git {author} commit --quiet --allow-empty --message One", tmp_path)
+    done = execute(step(workflow, "results", "Review"), tmp_path, environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert Path(environment["GITHUB_STEP_SUMMARY"]).read_text().count(line) == 200_000
+    text = output(environment)
+    head, note = text.split(f"\n\n{line}\n", 1)[0], text.splitlines()[-1]
+    assert (head, note) == (f"{MARKER}\n\n**Proved.**", "The rest is in the summary of this run.")
+    assert set(text.splitlines()[4:-2]) == {line}
+    assert 64_000 < len(text.encode()) < 65_536
+    environment |= {"NUMBER": "7", "REVIEW": text}
+    assert execute(workflow["jobs"]["comment"]["steps"][0], tmp_path, environment).returncode == 0
+    assert f"body={text}" in calls(environment)[-1]
 
 
 @pytest.mark.skipif(shutil.which("jq") is None, reason="no jq to try the filter with")

@@ -10,7 +10,6 @@ from tools.review.compare import ABSENT
 from tools.revisions import Revision
 
 ImageFolder = Callable[[str], str | None]
-MARKER = "<!-- tools.review -->"  # by which the workflow finds its own comment
 
 
 def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
@@ -20,8 +19,8 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
         revisions: two or more; the first is what the others are compared with.
         image_folder: gives the address below which the files of a commit are found, None where it has none.
     """
-    parts = [MARKER, f"## {plain(compare.title(revisions))}"]
-    parts.append("\n".join(f"- {plain(line)}" for line in compare.summary(revisions)))
+    summary = "\n".join(f"- {plain(line)}" for line in compare.summary(revisions))
+    parts = [f"## {plain(compare.title(revisions))}", summary]
     if compare.alike(revisions):
         return "\n\n".join(parts) + "\n"
     for heading, (header, rows) in compare.sections(revisions):

@@ -4,7 +4,7 @@ from pathlib import Path
 from stages.results import Estimate
 from tests.tools.conftest import FIGURE, Revise, model, results
 from tools.review.compare import DOWN, UP
-from tools.review.markdown import MARKER, markdown
+from tools.review.markdown import markdown
 
 SHA = "0123456789abcdef0123456789abcdef01234567"
 SOLVED = results(single=model(solved=Estimate(0.3, 0.1, 0.4)))
@@ -38,9 +38,8 @@ def test_a_figure_that_one_side_lacks_is_a_dash_and_an_equal_one_a_name(revise: 
     assert "The same in all: losses." in lines
 
 
-def test_equal_revisions_take_three_lines(revise: Revise) -> None:
+def test_equal_revisions_take_two_lines(revise: Revise) -> None:
     assert [line for line in markdown([revise(), revise("twin")], nowhere).splitlines() if line] == [
-        MARKER,
         "## Review: twin against main",
         "- twin: the same params, metrics, loss curves and figures",
     ]

@@ -8,7 +8,6 @@ import pytest
 from tests.conftest import Run
 from tests.test_pipeline import change
 from tests.tools.conftest import Review
-from tools.review.markdown import MARKER
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def test_by_default_the_workspace_is_compared_with_the_base_branch(compared: Pat
     assert (done.returncode, done.stderr) == (0, "")
     main = commit(compared, "main", run)[:7]
     assert done.stdout == (
-        f"{MARKER}\n\n## Review: workspace ({main}) against main ({main})\n\n"
+        f"## Review: workspace ({main}) against main ({main})\n\n"
         "- workspace: the same params, metrics, loss curves and figures\n"
     )
 
@@ -186,6 +185,6 @@ def test_html_writes_a_page_beside_the_markdown(compared: Path, review: Review, 
     target = tmp_path / "a folder" / "review.html"
     code, out, err = review(compared, "main", "idea", "--html", str(target))
     assert code == 0
-    assert out.startswith(MARKER)
+    assert out.startswith("## Review: idea (")
     assert err == f"{target}: open it in a browser, no network needed\n"
     assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
