@@ -27,8 +27,8 @@ experiments: $(VENV)/run-time ## list the experiments: what changed in each, and
 bench: $(VENV)/tests ## measure speed
 	@python -m tools.bench
 
-study: $(VENV)/run-time ## repeat the study behind the README's answer (an hour or two)
-	@python -m tools.study
+study: $(VENV)/run-time ## run a study, make study STUDY=recall-quick for one; without, it says which there are
+	@python -m tools.study $(STUDY)
 
 store: $(VENV)/run-time ## show how large the store of trained replicates is
 	@python -m stages.train.store

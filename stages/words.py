@@ -70,6 +70,12 @@ def detectable(p: float) -> str:
     return f"{percent(1 - p)} or less, or {percent(p)} or more"
 
 
+def listed(texts: Sequence[str]) -> str:
+    """Return "a, b and c"."""
+    *rest, last = texts
+    return f"{', '.join(rest)} and {last}" if rest else last
+
+
 def markdown(text: str) -> str:
     """Return `text` so that Markdown shows it as it is: no markup, no new cell, no new line."""
     text = re.sub(r"([\\`*\[\]|])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)

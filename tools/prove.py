@@ -14,7 +14,7 @@ from stages.errors import InputError, run
 from stages.results import REPORTS
 from stages.train.store import LIMIT as STORE_LIMIT
 from tools.git import check_top_folder, git
-from tools.study.settings import FOLDER as STUDY
+from tools.study.studies import FOLDER as STUDY
 
 
 def main() -> None:

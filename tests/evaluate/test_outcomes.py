@@ -162,9 +162,9 @@ def test_predictions_are_the_engines_and_the_modules_alike() -> None:
     in_file_order = dict(sorted(trained.items()))
     np.testing.assert_array_equal(predictions(in_file_order, x, ARCHITECTURE, "exact"), predicted)
 
-    predicted[1, 7] += 2e-5
+    predicted[1, 7] += 2e-4
     with pytest.raises(
-        InputError, match=r"m\.safetensors: the PyTorch module predicts otherwise .* allowed: 1e-05"
+        InputError, match=r"m\.safetensors: the PyTorch module predicts otherwise .* allowed: 1e-04"
     ):
         check_against_torch("m", predicted, by_torch, FINE)
     check_against_torch("m", predicted, by_torch, np.array([False, True, False]))

@@ -1,63 +1,40 @@
-"""`python -m tools.study`: run the study as DVC experiments, then write reports/study/.
+"""`python -m tools.study NAME`: run a study of `studies.py` as DVC experiments, then write reports/study/<name>/.
 
-It takes an hour or two on two cores. What DVC has in its cache is not run again, so that an interrupted study goes on.
+What DVC has in its cache is not run again, so that an interrupted study goes on.
 """
 
-import pandas as pd
-from matplotlib import style
+import sys
+from importlib import import_module
 
-from stages.errors import InputError, run
-from stages.files import replacing, write_text
-from stages.params import Params, load_params, split_pair
-from stages.plot import figures
-from stages.results import write_csv
-from tools.study import answer, settings
-from tools.study.experiments import Study, run_experiment
+from stages.errors import run
+from stages.files import write_text
+from stages.params import load_params
+from tools.git import check_top_folder
+from tools.study.duration import announcement
+from tools.study.experiments import run_study
+from tools.study.studies import FOLDER, STUDIES, named
 
 
 def main() -> None:
-    """Choose each model's step size on one set of seeds, then report it on fresh ones."""
+    """Run the study that the command line names, write its page and print its answer."""
+    name, study = named(sys.argv[1:])
+    check_top_folder()
     params = load_params()
-    for pair in params.evaluate.compare:
-        if not set(split_pair(pair)) <= params.models.keys():
-            raise InputError(
-                f"params.yaml: evaluate.compare: found {pair}; allowed for the study: models that are there"
-            )
-    many = f"train.replicates={settings.REPLICATES}"
-    no_own = [f"models.{name}.lr=null" for name in params.models]
-    selection = [many, f"train.seed={settings.SELECTION_SEED}", *no_own]
-    sweep = {lr: run_experiment(f"study-lr-{lr}", [*selection, f"train.lr={lr}"]) for lr in settings.LRS}
-    best = answer.best_steps(sweep, list(params.models))
-    own = [f"train.seed={settings.FRESH_SEED}", *(f"models.{name}.lr={lr}" for name, lr in best.items())]
-    fresh = run_experiment("study-best", [many, *own])
-    others: dict[str, tuple[str, list[str]]] = {
-        "the default settings": ("study-data", []),
-        "each model's best step size": ("study-best-data", own),
-    }
-    elsewhere = {
-        title: [
-            run_experiment(f"{name}-{seed}", [*changes, f"data.seed={seed}"]) for seed in settings.DATA_SEEDS
-        ]
-        for title, (name, changes) in others.items()
-    }
-    write(Study(sweep, best, fresh, elsewhere), params)
+    print(announcement(name, study, params), file=sys.stderr)
+    ran = run_study(name, study, params)
+    print(import_module(f"tools.study.{study.page}").write(ran, FOLDER / name))
+    write_text(FOLDER / "README.md", index())
 
 
-def write(study: Study, params: Params) -> None:
-    """Write reports/study/ and print the answer."""
-    runs = study.titled()
-    write_csv(settings.FOLDER / "sweep.csv", answer.SWEEP, answer.sweep_rows(study))
-    write_csv(settings.FOLDER / "comparisons.csv", answer.COMPARISONS, answer.comparison_rows(runs))
-    draw()
-    write_text(settings.FOLDER / "README.md", answer.report(study, params))
-    print(answer.sentences(study, params))
-
-
-def draw() -> None:
-    """Draw reports/study/answer.png from the table beside it."""
-    comparisons = pd.read_csv(settings.FOLDER / "comparisons.csv")
-    with style.context(["default", figures.RC]), replacing(settings.FOLDER / "answer.png") as partial:
-        answer.figure(comparisons).savefig(partial, format="png", metadata={"Software": None})
+def index() -> str:
+    """Return reports/study/README.md: what each study that has a page asks, and its answer from there."""
+    lines = ["# The studies", "", "`make study STUDY=name` repeats one."]
+    for name, study in STUDIES.items():
+        page = FOLDER / name / "README.md"
+        if page.exists():
+            _, answer, *_ = page.read_text(encoding="utf-8").split("\n\n")
+            lines += ["", f"- [{name}]({name}/README.md): {study().question} {answer}"]
+    return "\n".join(lines) + "\n"
 
 
 if __name__ == "__main__":

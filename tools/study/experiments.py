@@ -1,17 +1,18 @@
 """The study's experiments: what DVC ran, and what they left in reports/."""
 
+import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 
 from stages.errors import InputError
+from stages.params import Params
 from stages.results import Estimate, Results
 from tools.revisions import Files
-
-REPORTED = "each model's best"
+from tools.study.studies import Run, Study
 
 
 class Experiment(NamedTuple):
@@ -21,37 +22,110 @@ class Experiment(NamedTuple):
     outcomes: pd.DataFrame
     comparisons: pd.DataFrame
 
+    def replicates(self) -> int:
+        """Return how many replicates of each model there are."""
+        return int(self.outcomes["replicate"].nunique())
+
     def last(self, pair: str) -> Estimate:
         """Return how often the first of a pair beats the second after the last epoch, at 95 % by itself."""
         rows = self.comparisons[self.comparisons["pair"] == pair]
         return Estimate(*rows.loc[rows["epoch"].idxmax(), ["p", "p_low", "p_high"]])
 
 
-class Study(NamedTuple):
-    """What the study ran: `sweep` by step size, from which each model's `best` step size was chosen; `fresh`, the run
-    with these that is reported; `elsewhere`, runs on other data sets, by the settings that they were at.
-    """
+class Ran(NamedTuple):
+    """A study that has run: each model's best step size, and the experiments by the names of the runs."""
 
-    sweep: Mapping[float, Experiment]
+    name: str
+    study: Study
+    params: Params  # of the first run
     best: Mapping[str, float]
-    fresh: Experiment
-    elsewhere: Mapping[str, Sequence[Experiment]]
+    experiments: Mapping[str, Experiment]
 
-    def titled(self) -> dict[str, Experiment]:
-        """Return the runs of the sweep and the one that is reported, by what they are called."""
-        sweep = {f"step size {lr:g}": one for lr, one in self.sweep.items()}
-        return sweep | {REPORTED: self.fresh}
+    def sweep(self) -> dict[float, Experiment]:
+        """Return the experiments that each model's best step size was chosen from, by step size."""
+        return {run.lr: self.experiments[run.name] for run in self.study.runs if isinstance(run.lr, float)}
 
 
-def run_experiment(name: str, changes: Sequence[str]) -> Experiment:
-    """Run the pipeline with `changes` as the DVC experiment `name`, apart from the workspace, and return its reports.
+def run_study(name: str, study: Study, params: Params) -> Ran:
+    """Run every experiment of a study, one after another.
+
+    Raises:
+        InputError: DVC could not run one.
+    """
+    ran = Ran(name, study, params_of(study, study.runs[0], params, {}), {}, {})
+    for run in study.runs:
+        if run.lr == "best" and not ran.best:
+            ran = ran._replace(best=best_steps(ran.sweep(), list(ran.params.models)))
+        flags = set_params(study, run, params, ran.best)
+        experiment = run_experiment(f"study-{name}-{run.name}", flags)
+        ran = ran._replace(experiments={**ran.experiments, run.name: experiment})
+    return ran
+
+
+def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict[str, float]:
+    """Return each model's step size with the lowest interquartile mean of the test MSE; the first of equals.
+
+    One that diverged too often to have a finite one is never chosen over one that has it.
+    """
+    return {
+        name: min(sweep, key=lambda lr: sweep[lr].results.models[name].last.test.iqm.value) for name in models
+    }
+
+
+def changes(study: Study, run: Run, models: Sequence[str], best: Mapping[str, float]) -> dict[str, Any]:
+    """Return what a run changes in params.yaml, by flat keys; the study's own models are there already."""
+    lrs: dict[str, float | None] = {}
+    if run.lr != "own":
+        lrs = {f"models.{name}.lr": None if run.lr != "best" else best.get(name) for name in models}
+    common = {"train.lr": run.lr} if isinstance(run.lr, float) else {}
+    return {"train.replicates": run.replicates, **study.changes, **run.changes, **common, **lrs}
+
+
+def params_of(study: Study, run: Run, params: Params, best: Mapping[str, float]) -> Params:
+    """Return the params of a run. Raises InputError where they contradict each other."""
+    nested = params.model_dump()
+    if study.groups:
+        nested["models"] = entries(study)
+    for key, value in changes(study, run, nested["models"], best).items():
+        *sections, last = key.split(".")
+        section = nested
+        for name in sections:
+            section = section[name]
+        section[last] = value
+    return Params.model_validate(nested)
+
+
+def entries(study: Study) -> dict[str, dict[str, Any]]:
+    """Return the study's models as params.yaml has them."""
+    return {
+        name: {"hidden_size": one.hidden_size, "num_layers": one.num_layers, "cell": one.cell, "lr": None}
+        for name, one in study.models().items()
+    }
+
+
+def set_params(study: Study, run: Run, params: Params, best: Mapping[str, float]) -> list[str]:
+    """Return what `dvc exp run --set-param` takes, in Hydra's grammar, to make params.yaml that of a run."""
+    models: Mapping[str, Any] = params.models
+    flags = []
+    if study.groups:
+        flags = [f"~models.{name}" for name in models]
+        models = entries(study)
+        for name, entry in models.items():
+            pairs = ", ".join(f"{key}: {json.dumps(value)}" for key, value in entry.items())
+            flags.append(f"+models.{name}={{{pairs}}}")
+    pairs_of = changes(study, run, list(models), best).items()
+    return [*flags, *(f"{key}={json.dumps(value)}" for key, value in pairs_of)]
+
+
+def run_experiment(name: str, set_params: Sequence[str]) -> Experiment:
+    """Run the pipeline with changed params as the DVC experiment `name`, apart from the workspace; return its reports.
 
     Raises:
         InputError: DVC could not run it.
     """
     # The name may be that of an earlier study.
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
-    flags = [flag for change in changes for flag in ("--set-param", change)]
+    flags = [flag for change in set_params for flag in ("--set-param", change)]
     command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]
     print("$", *command, file=sys.stderr)
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:

@@ -1,8 +1,9 @@
-"""The study's answer: which step size is best for each model, three sentences, one figure, one page."""
+"""The page of the study `mean`: three sentences, one figure, and what other data sets say."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -10,32 +11,60 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stages import words
+from stages.files import write_text
 from stages.params import Params, split_pair
 from stages.plot.figures import DOTS, INK, NEUTRAL, WIDTH
-from stages.results import ModelOutcome, Results
+from stages.results import ModelOutcome, Results, write_csv
 from stages.words import number, percent
-from tools.study import settings
 from tools.study.data_sets import mean_interval, shares_of_spread
-from tools.study.experiments import REPORTED, Experiment, Study
+from tools.study.experiments import Experiment, Ran
+from tools.study.figures import save
+from tools.study.studies import FRESH_SEED, ORIGINAL_LR, SELECTION_SEED
 
 SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
     "solved_high", "diverged",
 )  # fmt: skip
 COMPARISONS = ("run", "pair", "epoch", "p", "p_low", "p_high")
+REPORTED = "each model's best"
 
 
-def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict[str, float]:
-    """Return each model's step size with the lowest interquartile mean of the test MSE; the first of equals.
-
-    One that diverged too often to have a finite one is never chosen over one that has it.
+class Answers(NamedTuple):
+    """What the study ran: `sweep` by step size, from which each model's `best` step size was chosen; `fresh`, the run
+    with these that is reported; `elsewhere`, runs on other data sets, by the settings that they were at.
     """
-    return {
-        name: min(sweep, key=lambda lr: sweep[lr].results.models[name].last.test.iqm.value) for name in models
-    }
+
+    sweep: Mapping[float, Experiment]
+    best: Mapping[str, float]
+    fresh: Experiment
+    elsewhere: Mapping[str, Sequence[Experiment]]
+
+    def titled(self) -> dict[str, Experiment]:
+        """Return the runs of the sweep and the one that is reported, by what they are called."""
+        sweep = {f"step size {lr:g}": one for lr, one in self.sweep.items()}
+        return sweep | {REPORTED: self.fresh}
 
 
-def sweep_rows(study: Study) -> Iterator[tuple]:
+def write(ran: Ran, folder: Path) -> str:
+    """Write the page, its tables and its figure; return the answer."""
+    elsewhere: dict[str, list[Experiment]] = {}
+    for run in ran.study.runs:
+        if "data.seed" in run.changes:
+            elsewhere.setdefault(run.title, []).append(ran.experiments[run.name])
+    study = Answers(ran.sweep(), ran.best, ran.experiments["best"], elsewhere)
+    write_csv(folder / "sweep.csv", SWEEP, sweep_rows(study))
+    write_csv(folder / "comparisons.csv", COMPARISONS, comparison_rows(study.titled()))
+    draw(folder)
+    write_text(folder / "README.md", report(study, ran.params))
+    return sentences(study, ran.params)
+
+
+def draw(folder: Path) -> None:
+    """Draw answer.png from the table beside it."""
+    save(folder / "answer.png", lambda: figure(pd.read_csv(folder / "comparisons.csv")))
+
+
+def sweep_rows(study: Answers) -> Iterator[tuple]:
     """Yield the rows of SWEEP: a model in a run."""
     runs = [
         (f"lr {lr}, selection seeds", one, dict.fromkeys(study.best, lr)) for lr, one in study.sweep.items()
@@ -55,9 +84,9 @@ def comparison_rows(runs: Mapping[str, Experiment]) -> Iterator[tuple]:
             yield title, *row
 
 
-def sentences(study: Study, params: Params) -> str:
+def sentences(study: Answers, params: Params) -> str:
     """Return the answer: at the original's settings, with each model's best step size, and against the control."""
-    original, fresh = study.sweep[settings.ORIGINAL_LR].results, study.fresh.results
+    original, fresh = study.sweep[ORIGINAL_LR].results, study.fresh.results
     primary = params.evaluate.primary
     names = first, second = split_pair(primary)
     early = "".join(
@@ -69,7 +98,7 @@ def sentences(study: Study, params: Params) -> str:
     steps = ", ".join(f"{lr:g} for {name}" for name, lr in study.best.items())
     a, b = (fresh.models[name].last for name in names)
     text = [
-        f"With the original's step size of {settings.ORIGINAL_LR:g}, {early}after {words.epochs(params.train.epochs)} "
+        f"With the original's step size of {ORIGINAL_LR:g}, {early}after {words.epochs(params.train.epochs)} "
         f"{_beats(original, primary)}.",
         f"With each model's best step size ({steps}; chosen on other seeds), {percent(a.solved.value)} of the {first} "
         f"and {percent(b.solved.value)} of the {second} replicates have solved it (IQM of the test MSE "
@@ -95,8 +124,9 @@ def elsewhere_sentence(elsewhere: Mapping[str, Sequence[Experiment]], params: Pa
         f"at {title} {' and '.join(beats(ones, pair) for pair in params.evaluate.compare)}"
         for title, ones in elsewhere.items()
     )
-    replicates = f"{params.train.replicates} replicates a model each"
-    return f"On {len(settings.DATA_SEEDS)} other data sets, {replicates}: {'; '.join(parts)}."
+    one, *others = next(iter(elsewhere.values()))
+    replicates = f"{one.replicates()} replicates a model each"
+    return f"On {1 + len(others)} other data sets, {replicates}: {'; '.join(parts)}."
 
 
 def figure(comparisons: pd.DataFrame) -> Figure:
@@ -135,7 +165,7 @@ def figure(comparisons: pd.DataFrame) -> Figure:
     return drawing
 
 
-def report(study: Study, params: Params) -> str:
+def report(study: Answers, params: Params) -> str:
     """Return reports/study/README.md."""
     names, runs, pairs = list(study.best), study.titled(), params.evaluate.compare
     earlier = study.fresh.results.models[names[0]].earlier
@@ -147,7 +177,9 @@ def report(study: Study, params: Params) -> str:
     questions = ["{} beats {}".format(*split_pair(pair)) for pair in pairs]
     return words.fill(
         Path(__file__).with_name("report.md.jinja"),
-        settings=settings,
+        replicates=study.fresh.replicates(),
+        lrs=", ".join(map(str, study.sweep)),
+        seeds=(SELECTION_SEED, FRESH_SEED),
         sentences=sentences(study, params),
         questions=[questions[0], *(question.removeprefix(f"{first} beats ") for question in questions[1:])],
         epochs=words.epochs(params.train.epochs),

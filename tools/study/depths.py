@@ -1,0 +1,334 @@
+"""The page of a study of depths: where deeper networks of the same size solve more, its tables and its figures."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from stages import words
+from stages.data import Losses
+from stages.evaluate import metrics, statistics
+from stages.evaluate.curves import STEP_COST
+from stages.evaluate.metrics import LEVEL
+from stages.evaluate.outcomes import Outcomes, outcomes
+from stages.files import write_text
+from stages.generate.recall import linear_reach
+from stages.params import split_pair
+from stages.results import Estimate, PairMeasure, Verdict, write_csv
+from stages.streams import stream
+from stages.words import percent
+from tools.study import figures
+from tools.study.anchors import ANCHORS, Anchor
+from tools.study.experiments import Experiment, Ran
+from tools.study.figures import layers
+from tools.study.matching import spread
+from tools.study.studies import FRESH_SEED, SELECTION_SEED, Group, Knob
+
+OF_GROUP = ("value", "epoch", "cell", "wish", "num_layers")
+SOLVED = (*OF_GROUP, "model", "share", "low", "high", "test_iqm", "diverged", "reach")
+IMPROVEMENT = (*OF_GROUP, "against", "pair", "share", "low", "high", "verdict")
+SPANS = ("model", "epoch", "span", "low", "high")
+STEPS = ("model", "lr", "test_iqm", "solved", "chosen")
+
+
+class Grid(NamedTuple):
+    """What a study of depths came to."""
+
+    knob: Knob
+    values: tuple[int, ...]
+    epochs: tuple[int, ...]  # the last one last
+    experiments: Mapping[int, Experiment]  # by value
+    outcomes: Mapping[int, Mapping[str, Outcomes]]  # by value and model
+
+    def share(self, model: str, value: int, epoch: int) -> float:
+        """Return the share of a model's replicates that have solved the task."""
+        return float(self.outcomes[value][model].at(epoch).solved.mean())
+
+    def improvement(self, pair: str, value: int, epoch: int) -> PairMeasure:
+        """Return how often the first of a pair beats the second; its interval is widened for the number of values."""
+        a, b = (self.outcomes[value][name].at(epoch).test for name in split_pair(pair))
+        return metrics.pair_measure(a, b, self.level)
+
+    def verdicts(self, pair: str, epoch: int) -> list[Verdict]:
+        """Return a pair's verdict at every value."""
+        return [self.improvement(pair, value, epoch).verdict for value in self.values]
+
+    @property
+    def level(self) -> float:
+        """The level of each interval that is widened."""
+        return statistics.widened(LEVEL, len(self.values))
+
+    def span(self, model: str, epoch: int) -> Estimate:
+        """Return the longest value that at least half of a model's replicates solve, 0 for none, with its interval.
+
+        Percentiles of 10,000 bootstrap samples of the replicates; one has the same initial weights at every value.
+        """
+        solved = np.array([self.outcomes[value][model].at(epoch).solved for value in self.values])
+        rng = stream(FRESH_SEED, "memory span", model)
+        draws = rng.integers(solved.shape[1], size=(statistics.RESAMPLES, solved.shape[1]))
+        spans = np.sort([self._longest(solved[:, draw].mean(axis=1)) for draw in draws])
+        low, high = (int(spans[int(q * (len(spans) - 1))]) for q in ((1 - LEVEL) / 2, (1 + LEVEL) / 2))
+        return Estimate(self._longest(solved.mean(axis=1)), low, high)
+
+    def _longest(self, shares: np.ndarray) -> int:
+        return max(
+            (value for value, share in zip(self.values, shares, strict=True) if share >= 0.5), default=0
+        )
+
+    def span_text(self, span: float) -> str:
+        """Return a span for people, who should know where what was tried ends."""
+        if span == 0:
+            return f"under {self.values[0]}"
+        return f"{span:g}{' or more' if span == self.values[-1] else ''}"
+
+
+def grid(ran: Ran) -> Grid:
+    """Return what the runs that are reported came to."""
+    knob = ran.study.knob
+    assert knob is not None
+    reported = {
+        run.changes[knob.key]: ran.experiments[run.name] for run in ran.study.runs if run.lr == "best"
+    }
+    solved_r2 = ran.params.evaluate.solved_r2
+    came_to = {value: dict(_outcomes(one, solved_r2)) for value, one in reported.items()}
+    epochs = next(iter(next(iter(came_to.values())).values())).epochs
+    return Grid(knob, tuple(sorted(reported)), tuple(map(int, epochs)), reported, came_to)
+
+
+def _outcomes(experiment: Experiment, solved_r2: float) -> Iterator[tuple[str, Outcomes]]:
+    for name, rows in experiment.outcomes.groupby("model", sort=False):
+        tables = [
+            rows.pivot(index="replicate", columns="epoch", values=f"{part}_mse") for part in ("train", "test")
+        ]
+        epochs = tables[0].columns.to_numpy()
+        train, test = (table.to_numpy(float) for table in tables)
+        losses = Losses(train, test, np.ones(len(epochs), bool))
+        yield str(name), outcomes(losses, experiment.results.baseline, solved_r2)._replace(epochs=epochs)
+
+
+def write(ran: Ran, folder: Path) -> str:
+    """Write the page, its tables and its figures; return the answer."""
+    found, groups = grid(ran), ran.study.groups
+    recall = ran.params.data.task == "recall"
+    spans = {(name, epoch): found.span(name, epoch) for name in ran.study.models() for epoch in found.epochs}
+    write_csv(folder / "solved.csv", SOLVED, solved_rows(found, groups, recall))
+    write_csv(folder / "improvement.csv", IMPROVEMENT, improvement_rows(found, groups))
+    write_csv(folder / "spans.csv", SPANS, ((*key, *span) for key, span in spans.items()))
+    write_csv(folder / "steps.csv", STEPS, step_rows(ran))
+    draw(folder, found.knob.word, ran.params.evaluate.solved_r2, found.level)
+    answer = sentences(found, groups, spans, recall)
+    write_text(folder / "README.md", report(ran, found, spans, answer))
+    return answer
+
+
+def draw(folder: Path, knob: str, solved_r2: float, level: float) -> None:
+    """Draw the figures from the tables beside them."""
+    solved, improvement = (pd.read_csv(folder / f"{name}.csv") for name in ("solved", "improvement"))
+    figures.save(folder / "solved.png", partial(figures.solved, solved, knob, solved_r2))
+    figures.save(folder / "improvement.png", partial(figures.improvement, improvement, knob, level))
+
+
+def solved_rows(found: Grid, groups: Sequence[Group], recall: bool) -> Iterator[tuple]:
+    """Yield the rows of SOLVED: a model at a value after an epoch, with the 95 % interval by itself."""
+    for value in found.values:
+        for epoch in found.epochs:
+            for group in groups:
+                for name, one in group.models().items():
+                    now = found.outcomes[value][name].at(epoch)
+                    count, total = int(now.solved.sum()), len(now.solved)
+                    yield (
+                        value, epoch, group.cell, group.wish, one.num_layers, name, count / total,
+                        *(statistics.share_interval(count, total, LEVEL) or ("", "")),
+                        statistics.interquartile_mean(now.test), float(now.diverged.mean()),
+                        linear_reach(one.hidden_size, one.num_layers) if recall else "",
+                    )  # fmt: skip
+
+
+def improvement_rows(found: Grid, groups: Sequence[Group]) -> Iterator[tuple]:
+    """Yield the rows of IMPROVEMENT: a deeper network against the shallowest, its interval widened."""
+    for value in found.values:
+        for epoch in found.epochs:
+            for group in groups:
+                (_, low), *deeper = group.models().items()
+                for (_, one), pair in zip(deeper, pairs(group), strict=True):
+                    measure = found.improvement(pair, value, epoch)
+                    yield (
+                        value, epoch, group.cell, group.wish, one.num_layers, low.num_layers, pair,
+                        *("" if part is None else part for part in measure.p), measure.verdict,
+                    )  # fmt: skip
+
+
+def step_rows(ran: Ran) -> Iterator[tuple]:
+    """Yield the rows of STEPS: a model at a step size that was tried."""
+    for name in ran.study.models():
+        for lr, one in ran.sweep().items():
+            last = one.results.models[name].last
+            yield name, lr, last.test.iqm.value, last.solved.value, int(lr == ran.best[name])
+
+
+def pairs(group: Group) -> list[str]:
+    """Return each deeper network against the shallowest."""
+    low, *deeper = group.models()
+    return [f"{deep} vs {low}" for deep in deeper]
+
+
+def conclusion(early: Sequence[Verdict], last: Sequence[Verdict]) -> str:
+    """Return what a deeper network's verdicts, one a value, say: whether depth pays, or learns sooner, or costs."""
+    if "better" in last and "worse" in last:
+        return "depth pays at some and costs at others"
+    if "better" in last:
+        return "depth pays" if "better" in early else "depth pays, but only in the long run"
+    if "worse" in last:
+        return "depth costs" if "worse" in early else "depth costs, but only in the long run"
+    if "better" in early:
+        return "depth learns sooner, and does not end ahead"
+    if "worse" in early:
+        return "depth learns later, and does not end behind"
+    return "inconclusive"
+
+
+def counts(verdicts: Sequence[Verdict], knob: str) -> str:
+    """Return "ahead at 1 and behind at 2 of 7 delays"."""
+    ahead, behind = verdicts.count("better"), verdicts.count("worse")
+    return f"ahead at {ahead} and behind at {behind} of {len(verdicts)} {knob}s"
+
+
+def sentences(
+    found: Grid, groups: Sequence[Group], spans: Mapping[tuple[str, int], Estimate], recall: bool
+) -> str:
+    """Return the answer: spans, then what each depth is worth, early and at the end."""
+    early, last = found.epochs[0], found.epochs[-1]
+    text = []
+    for group in groups:
+        reach = [
+            f"{_span(found, spans[name, last])} with {layers(one.num_layers)} of {one.hidden_size} units"
+            for name, one in group.models().items()
+        ]
+        lines = [str(linear_reach(one.hidden_size, one.num_layers)) for one in group.architectures]
+        text.append(
+            f"After {words.epochs(last)}, {group.cell} networks with about {group.wish:,} parameters solve the task in "
+            f"at least half of the replicates up to a {found.knob.word} of {words.listed(reach)}"
+            + (f", where linear layers of these sizes end at {words.listed(lines)}." if recall else ".")
+        )
+        low = group.architectures[0].num_layers
+        for pair, one in zip(pairs(group), group.architectures[1:], strict=True):
+            at_first, at_last = found.verdicts(pair, early), found.verdicts(pair, last)
+            text.append(
+                f"Against {layers(low)}, {one.num_layers} are {counts(at_last, found.knob.word)}, and after "
+                f"{words.epochs(early)} {counts(at_first, found.knob.word)}: {conclusion(at_first, at_last)}."
+            )
+    return " ".join(text)
+
+
+def _span(found: Grid, span: Estimate) -> str:
+    assert span.low is not None
+    assert span.high is not None
+    low, high = found.span_text(span.low), found.span_text(span.high)
+    return f"{found.span_text(span.value)} ({low if low == high else f'{low} to {high}'})"
+
+
+def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], answer: str) -> str:
+    """Return the page."""
+    params, study = ran.params, ran.study
+    replicates = next(iter(found.experiments.values())).replicates()
+    names = list(study.models())
+    samples, steps = params.data.num_samples, params.data.seq_length
+    cost = STEP_COST * samples * params.train.epochs
+    every_pair = [pair for group in study.groups for pair in pairs(group)]
+    return words.fill(
+        Path(__file__).with_name("depths.md.jinja"),
+        name=ran.name,
+        question=study.question,
+        answer=answer,
+        params=params,
+        knob=found.knob,
+        epochs=[words.epochs(epoch) for epoch in found.epochs],
+        replicates=replicates,
+        selection_replicates=next(iter(ran.sweep().values())).replicates(),
+        lrs=", ".join(f"{lr:g}" for lr in ran.sweep()),
+        seeds=(SELECTION_SEED, FRESH_SEED),
+        level=words.level(found.level),
+        detectable=[
+            "no probability"
+            if p is None
+            else f"a probability of {percent(p)} or more"
+            for p in (
+                statistics.detectable_probability(replicates, replicates, level) for level in (LEVEL, found.level)
+            )
+        ],
+        groups=[
+            f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}" for group in study.groups
+        ],
+        models=words.table(
+            ["model", "parameters", "multiply-adds to train", "step size", "span, with 95 % interval"],
+            [
+                [
+                    name,
+                    f"{one.parameters():,}",
+                    f"{cost * one.multiply_adds(steps):.2e}",
+                    f"{ran.best[name]:g}",
+                    _span(found, spans[name, found.epochs[-1]]),
+                ]
+                for name, one in study.models().items()
+            ],
+        ),
+        shares=[
+            words.table(
+                [found.knob.word, *names],
+                [
+                    [str(value), *(percent(found.share(name, value, epoch)) for name in names)]
+                    for value in found.values
+                ],
+            )
+            for epoch in found.epochs
+        ],
+        verdicts=[
+            words.table(
+                [found.knob.word, *every_pair],
+                [
+                    [str(value), *(words.outcome(found.improvement(pair, value, epoch)) for pair in every_pair)]
+                    for value in found.values
+                ],
+            )
+            for epoch in found.epochs
+        ],
+        anchors=words.table(
+            ["source", "found", "protocol", "here"],
+            [
+                [one.source, one.found, one.protocol, agreement(one, found, study.groups)]
+                for one in ANCHORS.get(params.data.task, ())
+            ],
+        ),
+    )  # fmt: skip
+
+
+def agreement(anchor: Anchor, found: Grid, groups: Sequence[Group]) -> str:
+    """Return whether what was found here agrees with what others found."""
+    last = found.epochs[-1]
+    if anchor.deeper_ahead is not None:
+        verdicts = [v for group in groups for pair in pairs(group) for v in found.verdicts(pair, last)]
+        ahead, behind = verdicts.count("better"), verdicts.count("worse")
+        text = f"deeper ahead in {ahead}, behind in {behind} of {len(verdicts)} comparisons"
+        if anchor.deeper_ahead:
+            return f"{text}: {'agrees there' if ahead else 'not seen'}"
+        return f"{text}: {'disagrees there' if ahead else 'agrees'}"
+    if anchor.solves is not None:
+        value = found.values[-1]
+        parts = []
+        for cell, theirs in anchor.solves.items():
+            solved = [
+                found.share(name, value, last)
+                for group in groups
+                if group.cell == cell
+                for name in group.models()
+            ]
+            if solved:
+                ours = max(solved) >= 0.5
+                parts.append(
+                    f"{cell} solved by up to {percent(max(solved))}, {'agrees' if ours == theirs else 'disagrees'}"
+                )
+        return f"at a {found.knob.word} of {value}: {'; '.join(parts)}"
+    return "nothing to compare"

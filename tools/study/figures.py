@@ -1,0 +1,127 @@
+"""The figures of a study of depths; each draws from a table beside it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib import style
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from stages import words
+from stages.files import replacing
+from stages.plot.figures import COLOURS, DOTS, NEUTRAL, OTHERS, RC, WIDTH
+
+MARKERS = "osD^"
+
+
+def save(path: Path, draw: Callable[[], Figure]) -> None:
+    """Write what `draw` returns as PNG, without the version of matplotlib in it."""
+    # From the defaults, since a user's own matplotlibrc must not change the bytes.
+    with style.context(["default", RC]), replacing(path) as partial:
+        draw().savefig(partial, format="png", metadata={"Software": None})
+
+
+def layers(count: int) -> str:
+    """Return "1 layer"."""
+    return f"{count} layer{'' if count == 1 else 's'}"
+
+
+def looks(depths: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """Return a colour and a marker for each depth; one and two layers have those of `single` and `stacked`."""
+    colours = (COLOURS["single"], COLOURS["stacked"], COLOURS["wide"], *OTHERS)
+    return {depth: (colours[i], MARKERS[i % len(MARKERS)]) for i, depth in enumerate(sorted(depths))}
+
+
+def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
+    """Draw the share of replicates that have solved the task against what the study varies.
+
+    Args:
+        table: solved.csv, whose column `reach` is the longest delay that linear layers answer exactly, or empty.
+        knob: what is varied.
+        solved_r2: from which test R2 on the task is solved.
+    """
+    figure, panels = _panels(table, knob, "solved")
+    look = looks(list(table["num_layers"].unique()))
+    for axes, rows in panels:
+        for depth, of_depth in rows.groupby("num_layers"):
+            colour, _ = look[depth]
+            _line(axes, of_depth, look[depth], layers(depth), shift=_shift(look, depth, table["value"]))
+            for reach in of_depth["reach"].dropna().unique():
+                axes.axvline(reach, color=colour, linestyle=DOTS, linewidth=1.5)
+    title = f"Replicates that have solved the task (test R2 of {solved_r2:g} or more), with 95 % intervals"
+    if table["reach"].notna().any():
+        title += f"\nDotted: the longest {knob} that so many linear layers of this size answer exactly"
+    return _finish(figure, title)
+
+
+def improvement(table: pd.DataFrame, knob: str, level: float) -> Figure:
+    """Draw how often a deeper network beats the shallowest, against what the study varies.
+
+    Args:
+        table: improvement.csv.
+        knob: what is varied.
+        level: of the intervals.
+    """
+    figure, panels = _panels(table, knob, "deeper beats shallower")
+    depths = sorted({*table["num_layers"], *table["against"]})
+    look = looks(depths)
+    for axes, rows in panels:
+        axes.axhline(0.5, color=NEUTRAL, linestyle=DOTS)
+        for depth, of_depth in rows.groupby("num_layers"):
+            against = of_depth["against"].iloc[0]
+            _line(
+                axes,
+                of_depth,
+                look[depth],
+                f"{layers(depth)} against {against}",
+                shift=_shift(look, depth, table["value"]),
+            )
+    title = f"How often a replicate of the deeper network has the lower test MSE, with {words.level(level)} intervals"
+    return _finish(figure, f"{title}\nAbove the dotted line the deeper is ahead")
+
+
+def _panels(table: pd.DataFrame, knob: str, up: str) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
+    """Return a figure with a column for each group of models and a row for each number of epochs, and their rows."""
+    groups = list(table[["cell", "wish"]].drop_duplicates().itertuples(index=False))
+    epochs = sorted(table["epoch"].unique())
+    figure = Figure(figsize=(WIDTH, 2.7 * len(epochs) + 1.3), layout="constrained")
+    grid = figure.subplots(len(epochs), len(groups), squeeze=False, sharex=True, sharey=True)
+    panels = []
+    values = sorted(table["value"].unique())
+    for (row, epoch), (column, (cell, wish)) in product(enumerate(epochs), enumerate(groups)):
+        axes = grid[row, column]
+        chosen = (table["cell"] == cell) & (table["wish"] == wish) & (table["epoch"] == epoch)
+        panels.append((axes, table[chosen]))
+        axes.set_title(f"{cell}, about {wish:,} parameters,\n{words.epochs(epoch)}", fontsize=11)
+        axes.set_ylim(-0.03, 1.03)
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.set_xticks(values)
+    figure.supxlabel(knob, fontsize=12)
+    figure.supylabel(up, fontsize=12)
+    return figure, panels
+
+
+def _shift(look: Mapping[int, object], depth: int, values: pd.Series) -> float:
+    """Return how far a depth's points are moved aside, so that their intervals do not cover each other."""
+    across = np.unique(values)
+    step = np.diff(across).min() if len(across) > 1 else 1.0
+    return float(0.1 * step * (list(look).index(depth) - (len(look) - 1) / 2))
+
+
+def _line(axes: Axes, rows: pd.DataFrame, look: tuple[str, str], label: str, shift: float) -> None:
+    """Draw shares with their intervals."""
+    colour, marker = look
+    x = rows["value"] + shift
+    axes.vlines(x, rows["low"], rows["high"], color=colour, linewidth=1.3, alpha=0.7)
+    axes.plot(x, rows["share"], color=colour, marker=marker, markersize=6, linewidth=1.6, label=label)
+
+
+def _finish(figure: Figure, title: str) -> Figure:
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    return figure

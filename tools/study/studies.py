@@ -1,0 +1,232 @@
+"""What is studied. Each study is declared here: its models, what is trained, on what, with which step sizes."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+from stages.architecture import Architecture
+from stages.errors import InputError
+from stages.generate.tasks import task
+from stages.results import REPORTS
+from tools.study.matching import matched
+
+FOLDER = REPORTS / "study"
+SELECTION_SEED, FRESH_SEED = 1, 2  # of the initial weights; 0 is the default run's
+
+
+class Run(NamedTuple):
+    """One experiment. `changes` of params.yaml are by their flat keys; `lr` is every model's step size, "best" each
+    model's best one of the runs before it that have a number there, or "own" what params.yaml has.
+    """
+
+    name: str
+    title: str
+    replicates: int
+    changes: Mapping[str, Any]
+    lr: float | Literal["best", "own"]
+
+
+class Group(NamedTuple):
+    """Networks of one cell, a depth each, with about `wish` parameters."""
+
+    cell: str
+    wish: int
+    architectures: tuple[Architecture, ...]
+
+    def models(self) -> dict[str, Architecture]:
+        """Return the networks by the names of their entries under `models:`, the lowest first."""
+        return {f"{one.cell}-{one.num_layers}x{one.hidden_size}": one for one in self.architectures}
+
+
+class Knob(NamedTuple):
+    """The param that a study varies, what it is called, and the value at which step sizes are chosen."""
+
+    key: str
+    word: str
+    middle: int
+
+
+class Study(NamedTuple):
+    """A study: what it asks, the module beside this one that writes its page, and its runs, in order.
+
+    `changes` are of every run; `groups` are its models, in place of those of params.yaml where there are any.
+    """
+
+    question: str
+    page: str
+    changes: Mapping[str, Any]
+    runs: tuple[Run, ...]
+    groups: tuple[Group, ...] = ()
+    knob: Knob | None = None
+
+    def models(self) -> dict[str, Architecture]:
+        """Return the models that are put in place of those of params.yaml."""
+        return {name: one for group in self.groups for name, one in group.models().items()}
+
+
+# The step size of the original experiment, and of the default run.
+ORIGINAL_LR = 0.01
+
+
+def mean() -> Study:
+    """On the task of the original experiment, over step sizes and data sets."""
+    fresh = {"train.seed": FRESH_SEED}
+    data_sets = range(1, 11)
+    few = 20
+    return Study(
+        question="Does a second layer help on the original task?",
+        page="mean",
+        changes={},
+        runs=(
+            *(
+                Run(f"lr-{lr}", f"step size {lr:g}", 100, {"train.seed": SELECTION_SEED}, lr)
+                for lr in (0.0003, 0.001, 0.003, ORIGINAL_LR)
+            ),
+            Run("best", "each model's best", 100, fresh, "best"),
+            *(
+                Run(f"data-{seed}", "the default settings", few, {"data.seed": seed}, "own")
+                for seed in data_sets
+            ),
+            *(
+                Run(f"best-data-{seed}", "each model's best step size", few, fresh | {"data.seed": seed}, "best")
+                for seed in data_sets
+            ),
+        ),
+    )  # fmt: skip
+
+
+def depths(
+    question: str,
+    data: Mapping[str, Any],
+    knob: Knob,
+    values: Sequence[int],
+    cells: Sequence[str],
+    wishes: Sequence[int],
+    num_layers: Sequence[int],
+    train: Mapping[str, Any],
+    early: int,
+    lrs: Sequence[float],
+    selection_replicates: int,
+    replicates: int,
+) -> Study:
+    """Return a study of depths at matched parameters.
+
+    Args:
+        question: what it asks.
+        data: the data set, but for what is varied.
+        knob: what is varied.
+        values: its values.
+        cells: of the networks.
+        wishes: about how many parameters they have.
+        num_layers: their depths, the lowest first; every other is compared with it.
+        train: how they are trained.
+        early: after how many epochs they are compared besides the last.
+        lrs: the step sizes to choose from.
+        selection_replicates: of each model and step size.
+        replicates: of each model and value.
+    """
+    inputs = task(data["data.task"]).INPUT_SIZE
+    groups = tuple(
+        Group(cell, wish, matched(cell, inputs, wish, num_layers)) for cell in cells for wish in wishes
+    )
+    compare = [f"{deep} vs {low}" for low, *deeper in (g.models() for g in groups) for deep in deeper]
+    middle = {"train.seed": SELECTION_SEED, knob.key: knob.middle}
+    return Study(
+        question,
+        "depths",
+        {
+            **data,
+            **train,
+            "evaluate.at_epochs": [early],
+            "evaluate.compare": compare,
+            "evaluate.primary": compare[0],
+        },
+        (
+            *(Run(f"lr-{lr}", f"step size {lr:g}", selection_replicates, middle, lr) for lr in lrs),
+            *(
+                Run(
+                    str(value),
+                    f"{knob.word} {value}",
+                    replicates,
+                    {"train.seed": FRESH_SEED, knob.key: value},
+                    "best",
+                )
+                for value in values
+            ),
+        ),
+        groups,
+        knob,
+    )
+
+
+def recall(
+    cells: Sequence[str] = ("rnn_tanh",),
+    wishes: Sequence[int] = (250,),
+    values: Sequence[int] = (6, 10, 14, 18, 22, 26, 30),
+    epochs: int = 2000,
+    selection_replicates: int = 10,
+    replicates: int = 20,
+) -> Study:
+    """How far back networks of the same size recall a number."""
+    return depths(
+        question="Do deeper networks of the same size remember longer?",
+        data={"data.task": "recall", "data.seq_length": 40},
+        knob=Knob("data.delay", "delay", 18),
+        values=values,
+        cells=cells,
+        wishes=wishes,
+        num_layers=(1, 2, 4),
+        train={"train.epochs": epochs, "train.clip_norm": 1.0, "train.eval_every": epochs // 20},
+        early=epochs // 2,
+        lrs=(0.001, 0.003, 0.01),
+        selection_replicates=selection_replicates,
+        replicates=replicates,
+    )
+
+
+def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 4, replicates: int = 10) -> Study:
+    """The problem that the literature compares cells by."""
+    epochs = 200
+    return depths(
+        question="Do deeper networks of the same size add better?",
+        data={"data.task": "adding", "data.num_samples": 2000},
+        knob=Knob("data.seq_length", "length", 100),
+        values=values,
+        cells=("rnn_tanh", "gru", "lstm"),
+        wishes=(1000,),
+        num_layers=(1, 2),
+        train={
+            "train.epochs": epochs,
+            "train.batch_size": 100,
+            "train.clip_norm": 1.0,
+            "train.eval_every": epochs // 20,
+        },
+        early=epochs // 2,
+        lrs=(0.003, 0.01),
+        selection_replicates=selection_replicates,
+        replicates=replicates,
+    )
+
+
+STUDIES: dict[str, Callable[[], Study]] = {
+    "mean": mean,
+    "recall": recall,
+    "recall-gru": lambda: recall(cells=("gru",), wishes=(1000,)),
+    "recall-lstm": lambda: recall(cells=("lstm",), wishes=(1000,)),
+    # A quick look, in a few minutes.
+    "recall-quick": lambda: recall(
+        wishes=(250,), values=(10, 20), epochs=1000, selection_replicates=5, replicates=5
+    ),
+    "adding": adding,
+}
+
+
+def named(arguments: Sequence[str]) -> tuple[str, Study]:
+    """Return the study that the command line names, and its name.
+
+    Raises:
+        InputError: it names none, several, or one that is not there.
+    """
+    if len(arguments) != 1 or arguments[0] not in STUDIES:
+        found = " ".join(arguments) or "none"
+        raise InputError(f"python -m tools.study NAME: found {found}; allowed: one of {', '.join(STUDIES)}")
+    return arguments[0], STUDIES[arguments[0]]()
