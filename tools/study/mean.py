@@ -176,7 +176,7 @@ def report(study: Answers, params: Params) -> str:
     first, _ = split_pair(params.evaluate.primary)
     questions = ["{} beats {}".format(*split_pair(pair)) for pair in pairs]
     return words.fill(
-        Path(__file__).with_name("report.md.jinja"),
+        Path(__file__).with_name("mean.md.jinja"),
         replicates=study.fresh.replicates(),
         lrs=", ".join(map(str, study.sweep)),
         seeds=(SELECTION_SEED, FRESH_SEED),

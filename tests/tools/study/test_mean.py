@@ -15,10 +15,10 @@ from stages.params import Params, load_params
 from stages.results import Estimate, Verdict
 from tests.conftest import TOP, Run
 from tests.tools import conftest as made_up
-from tools.study import __main__ as study
-from tools.study import answer, settings
+from tools.study import experiments, mean, studies
 from tools.study.data_sets import mean_interval, shares_of_spread, variance_shares
-from tools.study.experiments import REPORTED, Experiment, Study, read_experiment
+from tools.study.experiments import Experiment, best_steps, read_experiment, run_study
+from tools.study.mean import REPORTED, Answers
 
 PAIRS = ["stacked vs single", "stacked vs wide"]
 BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}
@@ -69,16 +69,16 @@ SWEEP = {
 
 
 def test_each_models_best_step_has_the_lowest_mean_and_the_first_of_equals() -> None:
-    assert answer.best_steps(SWEEP, list(BEST)) == BEST
+    assert best_steps(SWEEP, list(BEST)) == BEST
 
 
 def test_selection_and_report_use_other_seeds_than_each_other_and_than_the_default() -> None:
-    assert len({0, settings.SELECTION_SEED, settings.FRESH_SEED}) == 3
+    assert len({0, studies.SELECTION_SEED, studies.FRESH_SEED}) == 3
 
 
 def test_the_answer_is_three_sentences_from_the_numbers(params: Params) -> None:
     fresh = experiment(1e-5, 1e-5, 1e-5, p=0.8, verdict="better", solved=0.9)
-    assert answer.sentences(Study(SWEEP, BEST, fresh, {}), params) == (
+    assert mean.sentences(Answers(SWEEP, BEST, fresh, {}), params) == (
         "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
         "inconclusive, where 39 % or less, or 61 % or more would have shown. With each model's best step size (0.003 "
@@ -92,11 +92,11 @@ def test_the_answer_is_three_sentences_from_the_numbers(params: Params) -> None:
 def test_too_few_replicates_and_other_settings_change_the_answer(
     params: Params, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(settings, "ORIGINAL_LR", 0.02)
+    monkeypatch.setattr(mean, "ORIGINAL_LR", 0.02)
     few = experiment(1e-5, 1e-5, 1e-5, detectable=None)
     late = {name: one._replace(earlier={200: one.last}) for name, one in few.results.models.items()}
     original = few._replace(results=few.results._replace(models=late))
-    text = answer.sentences(Study({0.02: original}, BEST, few, {}), params)
+    text = mean.sentences(Answers({0.02: original}, BEST, few, {}), params)
     assert text.startswith(
         "With the original's step size of 0.02, after 200 epochs 50 % of stacked and 50 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
@@ -107,8 +107,8 @@ def test_too_few_replicates_and_other_settings_change_the_answer(
 def test_page_and_tables_show_every_run(params: Params) -> None:
     fresh = experiment(1e-5, 2e-5, 3e-5, p=0.8)
     elsewhere = {"the default settings": [experiment(1e-5, 1e-5, 1e-5, p=p) for p in (0.5, 0.7)]}
-    ran = Study(SWEEP, BEST, fresh, elsewhere)
-    page = answer.report(ran, params)
+    ran = Answers(SWEEP, BEST, fresh, elsewhere)
+    page = mean.report(ran, params)
     assert "\n![How often stacked beats single, and how often wide, at each step size](answer.png)\n" in page
     assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
     assert "| each model's best | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
@@ -116,15 +116,15 @@ def test_page_and_tables_show_every_run(params: Params) -> None:
     assert f"| each model's best | {cells} | {cells} |" in page
     # t of one degree of freedom is 12.7
     assert (
-        "On 10 other data sets, 20 replicates a model each: at the default settings stacked beats single in 60 % of "
+        "On 2 other data sets, 3 replicates a model each: at the default settings stacked beats single in 60 % of "
         "pairs (0 to 100 %) and stacked beats wide in 60 % of pairs (0 to 100 %)."
     ) in page.split("\n")
     assert "| the default settings | 2 %, 98 % |" in page
     runs = ran.titled()
-    *_, without_interval, _, _, last = answer.sweep_rows(ran)
+    *_, without_interval, _, _, last = mean.sweep_rows(ran)
     assert last == ("best, fresh seeds", "wide", 0.001, 0.002, 3e-5, 0.001, math.inf, 0.5, 0.4, 0.6, 0.0)
     assert without_interval[:7] == ("lr 0.01, selection seeds", "wide", 0.01, 0.002, math.inf, "", "")
-    assert list(answer.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
+    assert list(mean.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
 
 
 def test_the_figure_has_a_panel_a_pair_and_the_last_epoch_of_every_run() -> None:
@@ -134,7 +134,7 @@ def test_the_figure_has_a_panel_a_pair_and_the_last_epoch_of_every_run() -> None
         for pair in PAIRS
         for epoch in (100, 1000)
     ]
-    figure = answer.figure(pd.DataFrame(rows, columns=answer.COMPARISONS))
+    figure = mean.figure(pd.DataFrame(rows, columns=mean.COMPARISONS))
     assert [axes.get_title() for axes in figure.axes] == PAIRS
     words = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert words == ["step size 0.1", "reported: each model's best\nstep size, fresh seeds"]
@@ -148,13 +148,10 @@ def test_the_figure_has_a_panel_a_pair_and_the_last_epoch_of_every_run() -> None
         assert (sides["stacked ahead"], sides[f"{second} ahead"]) == (False, True)
 
 
-def test_the_committed_figure_is_drawn_from_the_committed_table(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(settings, "FOLDER", tmp_path)
-    committed = TOP / "reports/study"
+def test_the_committed_figure_is_drawn_from_the_committed_table(tmp_path: Path) -> None:
+    committed = TOP / "reports/study/mean"
     shutil.copy(committed / "comparisons.csv", tmp_path)
-    study.draw()
+    mean.draw(tmp_path)
     assert (tmp_path / "answer.png").read_bytes() == (committed / "answer.png").read_bytes()
 
 
@@ -169,28 +166,39 @@ def test_the_study_runs_what_it_says(params: Params, monkeypatch: pytest.MonkeyP
 
     def run(name: str, changes: list[str]) -> Experiment:
         asked[name] = changes
-        lr = float(name.removeprefix("study-lr-")) if name.startswith("study-lr") else 0.0
-        p = 0.9 if name == "study-best" else 0.4 if lr == 0.01 else 0.6
-        return experiment(abs(lr - 0.003), abs(lr - 0.001), abs(lr - 0.001), p)
+        if name == "study-mean-best":
+            return experiment(1e-5, 1e-5, 1e-5, p=0.9)
+        if "lr" not in name:
+            return experiment(1e-5, 1e-5, 1e-5)
+        lr = float(name.removeprefix("study-mean-lr-"))
+        return experiment(1, 1, 1, p=0.4) if lr == 0.01 else SWEEP.get(lr, SWEEP[0.01])
 
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(study, "load_params", lambda: params)
-    monkeypatch.setattr(study, "run_experiment", run)
-    study.main()
+    monkeypatch.setattr(experiments, "run_experiment", run)
+    ran = run_study("mean", studies.mean(), params)
+    assert ran.best == BEST
     selection = ["train.replicates=100", "train.seed=1"]
     common = [f"models.{name}.lr=null" for name in BEST]
     own = [f"models.{name}.lr={lr}" for name, lr in BEST.items()]
+    few = "train.replicates=20"
     assert asked == {
-        **{f"study-lr-{lr}": [*selection, *common, f"train.lr={lr}"] for lr in (0.0003, 0.001, 0.003, 0.01)},
-        "study-best": ["train.replicates=100", "train.seed=2", *own],
-        **{f"study-data-{seed}": [f"data.seed={seed}"] for seed in range(1, 11)},
-        **{f"study-best-data-{seed}": ["train.seed=2", *own, f"data.seed={seed}"] for seed in range(1, 11)},
+        **{
+            f"study-mean-lr-{lr}": [*selection, f"train.lr={lr}", *common]
+            for lr in (0.0003, 0.001, 0.003, 0.01)
+        },
+        "study-mean-best": ["train.replicates=100", "train.seed=2", *own],
+        **{f"study-mean-data-{seed}": [few, f"data.seed={seed}"] for seed in range(1, 11)},
+        **{
+            f"study-mean-best-data-{seed}": [few, "train.seed=2", f"data.seed={seed}", *own]
+            for seed in range(1, 11)
+        },
     }
-    page = Path("reports/study/README.md").read_text()
+    said = mean.write(ran, tmp_path / "mean")
+    page = (tmp_path / "mean/README.md").read_text()
+    assert said in page.split("\n")
     assert "With the original's step size of 0.01, after 100 epochs" in page
     assert "stacked beats single in 40 % of pairs" in page
     assert "stacked beats single in 90 % of pairs" in page
-    found = {path.name for path in Path("reports/study").iterdir()}
+    found = {path.name for path in (tmp_path / "mean").iterdir()}
     assert found == {"README.md", "answer.png", "comparisons.csv", "sweep.csv"}
 
 
