@@ -170,7 +170,7 @@ def parse(text: str) -> Results:
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Write a table below reports/; floats as 6 significant digits, everything else as its `str`."""
+    """Write a table below reports/; floats as 6 significant digits, None as an empty cell, all else as its `str`."""
     files.write_csv(path, header, (map(_text, row) for row in rows))
 
 
@@ -219,7 +219,7 @@ def figure_path(name: str) -> Path:
 
 
 def _text(value: object) -> str:
-    return f"{value:.6g}" if isinstance(value, float | np.floating) else str(value)
+    return f"{value:.6g}" if isinstance(value, float | np.floating) else "" if value is None else str(value)
 
 
 def _plain(value: Any) -> Any:

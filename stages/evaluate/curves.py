@@ -35,9 +35,9 @@ def progress(outcomes: Mapping[str, Outcomes], multiply_adds: Mapping[str, int])
         replicates = len(of_model.solved)
         for column, epoch in enumerate(of_model.epochs):
             solved = int(of_model.solved[:, column].sum())
-            interval = statistics.share_interval(solved, replicates, LEVEL) or ("", "")
             spent = int(epoch) * STEP_COST * multiply_adds[name]
-            yield name, epoch, spent, *(mse[column] for mse in quartiles), solved / replicates, *interval
+            share = statistics.share(solved, replicates, LEVEL)
+            yield name, epoch, spent, *(mse[column] for mse in quartiles), *share
 
 
 def comparisons(outcomes: Mapping[str, Outcomes], pairs: Sequence[str]) -> Iterator[tuple]:
@@ -45,10 +45,8 @@ def comparisons(outcomes: Mapping[str, Outcomes], pairs: Sequence[str]) -> Itera
     for pair in pairs:
         a, b = (outcomes[name] for name in split_pair(pair))
         for column, epoch in enumerate(a.epochs):
-            ours, theirs = a.test[:, column], b.test[:, column]
-            interval = statistics.probability_of_improvement_interval(ours, theirs, LEVEL)
-            p = statistics.probability_of_improvement(ours, theirs)
-            yield pair, epoch, p, *(interval or ("", ""))
+            p = statistics.probability_of_improvement(a.test[:, column], b.test[:, column], LEVEL)
+            yield pair, epoch, *p
 
 
 def outcomes(losses: Mapping[str, Losses], epochs: Sequence[int]) -> Iterator[tuple]:

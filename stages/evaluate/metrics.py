@@ -8,7 +8,7 @@ from stages.architecture import Architecture
 from stages.evaluate import statistics
 from stages.evaluate.outcomes import Outcomes
 from stages.params import split_pair
-from stages.results import Estimate, Model, ModelMeasure, ModelOutcome, Pair, PairMeasure, PairOutcome, Split
+from stages.results import Model, ModelMeasure, ModelOutcome, Pair, PairMeasure, PairOutcome, Split
 
 LEVEL = 0.95  # of every interval by itself, and of all verdicts but the primary one together
 
@@ -42,19 +42,18 @@ def models(
 def model_outcome(now: Outcomes, variance: Split, rng: np.random.Generator) -> ModelOutcome:
     """Return what the replicates of one model came to at one epoch, where arrays are (replicates,)."""
     test, train = (model_measure(getattr(now, part), getattr(variance, part), rng) for part in Split._fields)
-    interval = statistics.share_interval(int(now.solved.sum()), len(now.solved), LEVEL)
-    return ModelOutcome(test, train, estimate(float(now.solved.mean()), interval), float(now.diverged.mean()))
+    solved = statistics.share(int(now.solved.sum()), len(now.solved), LEVEL)
+    return ModelOutcome(test, train, solved, float(now.diverged.mean()))
 
 
 def model_measure(mse: np.ndarray, variance: float, rng: np.random.Generator) -> ModelMeasure:
     """Return what one MSE of the replicates, (replicates,), comes to; `variance` is that of its targets."""
     median = float(np.median(mse))
     r2 = statistics.r2(median, variance)
-    iqm = statistics.interquartile_mean_interval(mse, LEVEL, rng)
     return ModelMeasure(
         median,
-        None if r2 is None or np.isinf(r2) else float(r2),
-        estimate(statistics.interquartile_mean(mse), iqm),
+        float(r2) if r2 is not None and np.isfinite(r2) else None,
+        statistics.interquartile_mean(mse, LEVEL, rng),
     )
 
 
@@ -98,25 +97,13 @@ def pair_outcome(a: Outcomes, b: Outcomes, levels: Split) -> PairOutcome:
         pair_measure(getattr(a, part), getattr(b, part), getattr(levels, part)) for part in Split._fields
     )
     counts = int(a.solved.sum()), len(a.solved), int(b.solved.sum()), len(b.solved)
-    difference = statistics.share_difference_interval(*counts, levels.test)
-    return PairOutcome(test, train, estimate(float(a.solved.mean() - b.solved.mean()), difference))
+    return PairOutcome(test, train, statistics.share_difference(*counts, levels.test))
 
 
 def pair_measure(a: np.ndarray, b: np.ndarray, level: float) -> PairMeasure:
     """Return the comparison of two models by one MSE of their replicates, (replicates,) each."""
-    interval = statistics.probability_of_improvement_interval(a, b, level)
-    verdict = statistics.verdict(interval, min(len(a), len(b)))
-    return PairMeasure(
-        p=estimate(statistics.probability_of_improvement(a, b), interval),
-        level=level,
-        p_value=statistics.brunner_munzel_p(a, b),
-        verdict=verdict,
-        detectable=statistics.detectable_probability(len(a), len(b), level)
-        if verdict == "inconclusive"
-        else None,
-    )
-
-
-def estimate(value: float, interval: statistics.Interval | None) -> Estimate:
-    """Return a number with its interval."""
-    return Estimate(value, *(interval or (None, None)))
+    p, replicates = statistics.probability_of_improvement(a, b, level), (len(a), len(b))
+    verdict = statistics.verdict(p, min(replicates))
+    undecided = verdict == "inconclusive"
+    detectable = statistics.detectable_probability(*replicates, level) if undecided else None
+    return PairMeasure(p, level, statistics.brunner_munzel_p(a, b), verdict, detectable)

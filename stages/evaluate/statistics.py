@@ -3,31 +3,24 @@
 `values`, `a` and `b` are one MSE a replicate, shape (replicates,); lower is better. A diverged replicate is
 +inf: the worst outcome there is, tied with every other diverged one, and never dropped. nan is a ValueError
 here; `outcomes.py` turns it into inf first. A result may be inf where its inputs are, and is never nan;
-None says that it is undefined, as every interval of a single replicate is.
+None says that it is undefined, as both ends of every interval of a single replicate are.
 """
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
-from stages.results import Verdict
+from stages.results import Estimate, Verdict
 
 Array = NDArray[np.float64]
 
 RESAMPLES = 10_000
+DRAWS = 2**18  # that the bootstrap holds in memory
 # With no difference, three replicates an arm would give a wrong verdict at 95 % in 10.0 % of all cases and four in
 # 5.7 %, by counting all orders of the outcomes; five in 4.0 %.
 FEWEST_REPLICATES = 5
-
-
-class Interval(NamedTuple):
-    """The two ends of a confidence interval."""
-
-    low: float
-    high: float
 
 
 def diverged(mse: ArrayLike, constant_mse: float) -> NDArray[np.bool_]:
@@ -44,39 +37,41 @@ def r2(mse: ArrayLike, target_variance: float) -> Array | None:
     return 1 - np.asarray(mse, dtype=float) / target_variance if target_variance > 0 else None
 
 
-def interquartile_mean(values: ArrayLike) -> float:
-    """Mean of the middle half of the values; inf when more than a quarter of them are.
+def interquartile_mean(
+    values: ArrayLike, level: float, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> Estimate:
+    """Mean of the middle half of the values, with its interval; inf when more than a quarter of them are.
 
     Exactly half of the weight counts, for any number of replicates: those on the quartiles count in part.
     Where the number divides by four this is `scipy.stats.trim_mean(values, 0.25)`, which rliable (Agarwal et
     al. 2021) takes. Elsewhere that keeps more than half (three values of five), so that what it means would
     change with the number of replicates.
-    """
-    values = _ordered(values)
-    return float(_interquartile_means(values, np.ones((1, len(values)), dtype=int))[0])
 
-
-def interquartile_mean_interval(
-    values: ArrayLike, level: float, rng: np.random.Generator, resamples: int = RESAMPLES
-) -> Interval | None:
-    """Expanded percentile bootstrap interval (Hesterberg 2015, The American Statistician 69, 371).
-
+    The interval is an expanded percentile bootstrap (Hesterberg 2015, The American Statistician 69, 371).
     The tails of the percentile interval move from alpha / 2 to Phi(sqrt(n / (n - 1)) t), t the alpha / 2
     quantile of Student's t with n - 1 degrees of freedom: what a bootstrap of few values lacks in spread. It
     never leaves the range of the values, and for five it is that range: where all five often land on one hump
-    it covers less than it says, as any interval within the range must. None for one replicate. The high end
-    is inf when over a quarter of diverged replicates is within the tail; the low end still means something.
+    it covers less than it says, as any interval within the range must. The high end is inf when over a quarter
+    of diverged replicates is within the tail; the low end still means something.
     """
     values = _ordered(values)
     n = len(values)
+    mean = float(_interquartile_means(values, np.ones((1, n), dtype=int))[0])
     if n < 2:
-        return None
-    draws = rng.integers(n, size=(resamples, n)) + n * np.arange(resamples)[:, None]
-    counts = np.bincount(draws.ravel(), minlength=resamples * n).reshape(resamples, n)
-    means = np.sort(_interquartile_means(values, counts))
+        return Estimate(mean)
+    means = np.empty(resamples)
+    rows = max(
+        DRAWS // n, 1
+    )  # at a time; the generator goes on where it stopped, so that no draw depends on it
+    for first in range(0, resamples, rows):
+        block = means[first : first + rows]
+        draws = rng.integers(n, size=(len(block), n)) + n * np.arange(len(block))[:, None]
+        counts = np.bincount(draws.ravel(), minlength=draws.size).reshape(draws.shape)
+        block[:] = _interquartile_means(values, counts)
+    means.sort()
     tail = special.ndtr(math.sqrt(n / (n - 1)) * special.stdtrit(n - 1, (1 - level) / 2))
     rank = int(tail * resamples)
-    return Interval(float(means[rank]), float(means[-1 - rank]))
+    return Estimate(mean, float(means[rank]), float(means[-1 - rank]))
 
 
 def _interquartile_means(ordered: Array, counts: NDArray[np.int_]) -> Array:
@@ -88,36 +83,31 @@ def _interquartile_means(ordered: Array, counts: NDArray[np.int_]) -> Array:
     return np.multiply(weights, ordered, out=np.zeros_like(weights), where=weights > 0).sum(axis=1) / (n / 2)
 
 
-def share_interval(count: int, total: int, level: float) -> Interval | None:
-    """Wilson score interval of a share (Wilson 1927), as scipy has it; None for one replicate."""
+def share(count: int, total: int, level: float) -> Estimate:
+    """Share of a whole, with Wilson's score interval (Wilson 1927), as scipy has it."""
     if total < 2:
-        return None
-    low, high = stats.binomtest(count, total).proportion_ci(level, method="wilson")
-    return Interval(float(low), float(high))
+        return Estimate(count / total)
+    return Estimate(count / total, *_wilson_interval_of_count(count, total, level))
 
 
-def share_difference_interval(
-    count_a: int, total_a: int, count_b: int, total_b: int, level: float
-) -> Interval | None:
-    """Interval of share a less share b (Newcombe 1998, Statistics in Medicine 17, 873, method 10); None likewise."""
-    share_a, share_b = count_a / total_a, count_b / total_b
-    a, b = share_interval(count_a, total_a, level), share_interval(count_b, total_b, level)
-    if a is None or b is None:
-        return None
-    return Interval(
-        share_a - share_b - math.hypot(share_a - a.low, b.high - share_b),
-        share_a - share_b + math.hypot(a.high - share_a, share_b - b.low),
+def share_difference(count_a: int, total_a: int, count_b: int, total_b: int, level: float) -> Estimate:
+    """Share a less share b, with its interval (Newcombe 1998, Statistics in Medicine 17, 873, method 10)."""
+    a, b = count_a / total_a, count_b / total_b
+    if min(total_a, total_b) < 2:
+        return Estimate(a - b)
+    a_low, a_high = _wilson_interval_of_count(count_a, total_a, level)
+    b_low, b_high = _wilson_interval_of_count(count_b, total_b, level)
+    return Estimate(
+        a - b,
+        a - b - math.hypot(a - a_low, b_high - b),
+        a - b + math.hypot(a_high - a, b - b_low),
     )
 
 
-def probability_of_improvement(a: ArrayLike, b: ArrayLike) -> float:
-    """P(a < b) + P(a = b) / 2 over all pairs: how often a replicate of a beats one of b."""
-    wins = _wins(_ordered(a), _ordered(b))
-    return float(wins.sum() / wins.size)
+def probability_of_improvement(a: ArrayLike, b: ArrayLike, level: float) -> Estimate:
+    """P(a < b) + P(a = b) / 2 over all pairs, how often a replicate of a beats one of b, with its interval.
 
-
-def probability_of_improvement_interval(a: ArrayLike, b: ArrayLike, level: float) -> Interval | None:
-    """The wider, at each end, of two score intervals of the probability of improvement p.
+    That is the wider, at each end, of two score intervals of the probability of improvement p.
 
     - Wilson's with the effective size p (1 - p) / V, V the variance by DeLong et al. (1988, Biometrics 44,
       837), an idea of Mee's (1990, JASA 85, 793). It needs no model, but V is too small, or 0, when the arms
@@ -126,20 +116,21 @@ def probability_of_improvement_interval(a: ArrayLike, b: ArrayLike, level: float
       when one arm lies between the humps of the other.
 
     Neither is enough alone: tests/evaluate/test_statistics.py has a case for each.
-    None when either arm has one replicate.
     """
-    wins = _wins(_ordered(a), _ordered(b))
-    n_a, n_b = wins.shape
+    a, b = _ordered(a), _ordered(b)
+    n_a, n_b = len(a), len(b)
+    # How many of the other arm each replicate of a beats, and how many beat each of b; a tie is half. No pair is
+    # looked at, yet sums of halves are exact, so that V is 0 exactly when it should be.
+    wins, losses = n_b - _placements(a, b), _placements(b, a)
+    p = float(wins.sum() / (n_a * n_b))
     if min(n_a, n_b) < 2:
-        return None
-    p = float(wins.sum() / wins.size)
-    newcombe = _newcombe_interval(p, n_a, n_b, level)
-    # sums of halves are exact, so that this is 0 exactly when it should be
-    variance = float(wins.sum(1).var(ddof=1) / (n_a * n_b**2) + wins.sum(0).var(ddof=1) / (n_b * n_a**2))
-    if variance == 0:
-        return newcombe
-    wilson = _wilson_interval(p, p * (1 - p) / variance, level)
-    return Interval(min(wilson.low, newcombe.low), max(wilson.high, newcombe.high))
+        return Estimate(p)
+    low, high = _newcombe_interval(p, n_a, n_b, level)
+    variance = float(wins.var(ddof=1) / (n_a * n_b**2) + losses.var(ddof=1) / (n_b * n_a**2))
+    if variance > 0:
+        wilson_low, wilson_high = _wilson_interval(p, p * (1 - p) / variance, level)
+        low, high = min(low, wilson_low), max(high, wilson_high)
+    return Estimate(p, low, high)
 
 
 def brunner_munzel_p(a: ArrayLike, b: ArrayLike) -> float | None:
@@ -159,16 +150,16 @@ def brunner_munzel_p(a: ArrayLike, b: ArrayLike) -> float | None:
     return float(stats.brunnermunzel(a, b).pvalue)
 
 
-def verdict(probability_interval: Interval | None, replicates: int) -> Verdict:
+def verdict(p: Estimate, replicates: int) -> Verdict:
     """Whether the interval of the probability of improvement excludes 0.5.
 
     `replicates` is the smaller arm's number; fewer than five decide nothing.
     """
-    if probability_interval is None or replicates < FEWEST_REPLICATES:
+    if p.low is None or p.high is None or replicates < FEWEST_REPLICATES:
         return "inconclusive"
-    if probability_interval.low <= 0.5 <= probability_interval.high:
+    if p.low <= 0.5 <= p.high:
         return "inconclusive"
-    return "better" if probability_interval.low > 0.5 else "worse"
+    return "better" if p.low > 0.5 else "worse"
 
 
 def widened(level: float, comparisons: int) -> float:
@@ -207,9 +198,9 @@ def _ordered(values: ArrayLike) -> Array:
     return ordered
 
 
-def _wins(a: Array, b: Array) -> Array:
-    """Shape (n_a, n_b): 1 where a beats b, 0.5 where they tie, else 0."""
-    return (a[:, None] < b) + 0.5 * (a[:, None] == b)
+def _placements(values: Array, others: Array) -> Array:
+    """How many of the ordered `others` lie below each of `values`, (values,); one that ties counts half."""
+    return (np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")) / 2
 
 
 def _z(level: float) -> float:
@@ -217,15 +208,20 @@ def _z(level: float) -> float:
     return float(special.ndtri((1 + level) / 2))
 
 
-def _wilson_interval(share: float, size: float, level: float) -> Interval:
+def _wilson_interval_of_count(count: int, total: int, level: float) -> tuple[float, float]:
+    low, high = stats.binomtest(count, total).proportion_ci(level, method="wilson")
+    return float(low), float(high)
+
+
+def _wilson_interval(share: float, size: float, level: float) -> tuple[float, float]:
     """Wilson's interval for any size; scipy's takes whole counts alone."""
     z2 = _z(level) ** 2
     centre = share + z2 / (2 * size)
     half = math.sqrt(z2 * (share * (1 - share) / size + z2 / (4 * size**2)))
-    return Interval((centre - half) / (1 + z2 / size), (centre + half) / (1 + z2 / size))
+    return (centre - half) / (1 + z2 / size), (centre + half) / (1 + z2 / size)
 
 
-def _newcombe_interval(p: float, n_a: int, n_b: int, level: float) -> Interval:
+def _newcombe_interval(p: float, n_a: int, n_b: int, level: float) -> tuple[float, float]:
     """Where (p - q)^2 = z^2 V(q), V by Hanley and McNeil (1982) with both sizes averaged (method 5)."""
     z2 = _z(level) ** 2
     others = (n_a + n_b) / 2 - 1
@@ -238,4 +234,4 @@ def _newcombe_interval(p: float, n_a: int, n_b: int, level: float) -> Interval:
         # q = 0 is another root when p = 0
         return 1.0 if p == 1 else float(optimize.brentq(excess, max(p, 1e-12), 1))
 
-    return Interval(1 - high(1 - p), high(p))
+    return 1 - high(1 - p), high(p)

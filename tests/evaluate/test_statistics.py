@@ -11,11 +11,12 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy import optimize, special, stats
 
 from stages.evaluate import statistics
-from stages.evaluate.statistics import Array, Interval
+from stages.evaluate.statistics import Array
+from stages.results import Estimate
 from tests.conftest import TOP
 
 SOLVED, BETTER, PLATEAU, WORSE = 1e-5, 1e-3, 4e-3, 4e-2
@@ -59,14 +60,24 @@ def true_interquartile_mean(humps: Array) -> float:
 
 def verdicts(arms: Iterable[tuple[Array, Array]], level: float) -> NDArray[np.str_]:
     """The verdict of each experiment."""
-    return np.array(
-        [
-            statistics.verdict(
-                statistics.probability_of_improvement_interval(a, b, level), min(len(a), len(b))
-            )
-            for a, b in arms
-        ]
-    )
+    found = ((statistics.probability_of_improvement(a, b, level), min(len(a), len(b))) for a, b in arms)
+    return np.array([statistics.verdict(p, replicates) for p, replicates in found])
+
+
+def interval(estimate: Estimate) -> tuple[float, float]:
+    """The two ends, which are there."""
+    assert estimate.low is not None and estimate.high is not None
+    return estimate.low, estimate.high
+
+
+def improvement(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> tuple[float, float]:
+    """The interval of the probability of improvement."""
+    return interval(statistics.probability_of_improvement(a, b, level))
+
+
+def interquartile_mean(values: ArrayLike) -> float:
+    """The estimate without its interval."""
+    return statistics.interquartile_mean(values, 0.95, np.random.default_rng(0), resamples=1).value
 
 
 # What goes in
@@ -91,18 +102,19 @@ def test_r2_is_undefined_for_a_constant_target() -> None:
 @pytest.mark.parametrize("values", [[], [1.0, math.nan], [[1.0, 2.0]]])
 def test_what_is_not_one_number_a_replicate_is_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="a replicate"):
-        statistics.interquartile_mean(values)
+        interquartile_mean(values)
     with pytest.raises(ValueError, match="a replicate"):
-        statistics.probability_of_improvement([1.0, 2.0], values)
+        statistics.probability_of_improvement([1.0, 2.0], values, 0.95)
 
 
 def test_one_replicate_decides_nothing() -> None:
-    interval = statistics.probability_of_improvement_interval([1.0], [2.0, 3.0], 0.95)
-    assert interval is None
-    assert statistics.verdict(interval, 1) == "inconclusive"
-    assert statistics.probability_of_improvement_interval([2.0, 3.0], [1.0], 0.95) is None
-    assert statistics.interquartile_mean([3.0]) == 3.0
-    assert statistics.interquartile_mean_interval([3.0], 0.95, np.random.default_rng(0)) is None
+    alone = statistics.probability_of_improvement([1.0], [2.0, 3.0], 0.95)
+    assert alone == Estimate(1.0, None, None)
+    assert statistics.verdict(alone, 1) == "inconclusive"
+    assert statistics.probability_of_improvement([2.0, 3.0], [1.0], 0.95) == Estimate(0.0, None, None)
+    assert statistics.interquartile_mean([3.0], 0.95, np.random.default_rng(0)) == Estimate(3.0, None, None)
+    assert statistics.share(1, 1, 0.95) == Estimate(1.0, None, None)
+    assert statistics.share_difference(1, 1, 1, 2, 0.95) == Estimate(0.5, None, None)
     assert statistics.brunner_munzel_p([1.0], [2.0, 3.0]) is None
     assert statistics.detectable_probability(1, 1000, 0.8) is None
 
@@ -114,13 +126,13 @@ def test_one_replicate_decides_nothing() -> None:
 def test_interquartile_mean_is_the_trimmed_mean_of_quartered_replicates(n: int) -> None:
     values = np.random.default_rng(n).random(n)
     quartered = np.repeat(values, 4)
-    assert statistics.interquartile_mean(values) == pytest.approx(stats.trim_mean(quartered, 0.25), rel=1e-12)
+    assert interquartile_mean(values) == pytest.approx(stats.trim_mean(quartered, 0.25), rel=1e-12)
 
 
 def test_interquartile_mean_is_infinite_once_more_than_a_quarter_diverged() -> None:
-    assert statistics.interquartile_mean([INF, 1.0, 3.0, 2.0]) == 2.5
-    assert statistics.interquartile_mean([INF, INF, 1.0, 2.0, 3.0]) == INF
-    assert statistics.interquartile_mean([INF, INF]) == INF
+    assert interquartile_mean([INF, 1.0, 3.0, 2.0]) == 2.5
+    assert interquartile_mean([INF, INF, 1.0, 2.0, 3.0]) == INF
+    assert interquartile_mean([INF, INF]) == INF
 
 
 def test_interquartile_mean_interval_is_scipys_bootstrap_at_the_expanded_level() -> None:
@@ -134,16 +146,14 @@ def test_interquartile_mean_interval_is_scipys_bootstrap_at_the_expanded_level()
         method="percentile",
         rng=np.random.default_rng(2),
     ).confidence_interval
-    rng = np.random.default_rng(3)
-    interval = statistics.interquartile_mean_interval(values, 0.95, rng, resamples=50_000)
-    assert interval == pytest.approx((expected.low, expected.high), rel=0.02)
+    found = statistics.interquartile_mean(values, 0.95, np.random.default_rng(3), resamples=50_000)
+    assert interval(found) == pytest.approx((expected.low, expected.high), rel=0.02)
 
 
 def test_interquartile_mean_interval_follows_the_generator() -> None:
     values = np.random.default_rng(0).random(20)
     first, again, other = (
-        statistics.interquartile_mean_interval(values, 0.95, np.random.default_rng(seed))
-        for seed in (1, 1, 2)
+        statistics.interquartile_mean(values, 0.95, np.random.default_rng(seed)) for seed in (1, 1, 2)
     )
     assert first == again
     assert first != other
@@ -151,8 +161,17 @@ def test_interquartile_mean_interval_follows_the_generator() -> None:
 
 def test_interquartile_mean_interval_with_diverged_replicates_has_no_finite_high_end() -> None:
     values = [1.0] * 16 + [INF] * 4
-    interval = statistics.interquartile_mean_interval(values, 0.95, np.random.default_rng(0))
-    assert interval == (1.0, INF)
+    assert statistics.interquartile_mean(values, 0.95, np.random.default_rng(0)) == (1.0, 1.0, INF)
+
+
+def test_interquartile_mean_interval_is_the_same_however_few_draws_are_held_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    values = np.random.default_rng(0).random(23)
+    at_once = statistics.interquartile_mean(values, 0.95, np.random.default_rng(1))
+    for draws in (1, 23 * 7 + 1):
+        monkeypatch.setattr(statistics, "DRAWS", draws)
+        assert statistics.interquartile_mean(values, 0.95, np.random.default_rng(1)) == at_once
 
 
 # Shares
@@ -161,7 +180,7 @@ def test_interquartile_mean_interval_with_diverged_replicates_has_no_finite_high
 def test_share_interval_is_wilsons() -> None:
     # p = 0: from 0 to z^2 / (n + z^2)
     z2 = stats.norm.ppf(0.975) ** 2
-    assert statistics.share_interval(0, 20, 0.95) == pytest.approx((0, z2 / (20 + z2)))
+    assert interval(statistics.share(0, 20, 0.95)) == pytest.approx((0, z2 / (20 + z2)))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +196,9 @@ def test_share_interval_is_wilsons() -> None:
 def test_share_difference_interval_is_newcombes(
     counts: tuple[int, int, int, int], expected: tuple[float, float]
 ) -> None:
-    assert statistics.share_difference_interval(*counts, 0.95) == pytest.approx(expected, abs=5e-5)
+    found = statistics.share_difference(*counts, 0.95)
+    assert interval(found) == pytest.approx(expected, abs=5e-5)
+    assert found.value == counts[0] / counts[1] - counts[2] / counts[3]
 
 
 # The probability of improvement
@@ -186,9 +207,9 @@ def test_share_difference_interval_is_newcombes(
 @fixed
 @given(outcomes, outcomes)
 def test_probability_is_scipys_mann_whitney_statistic(a: list[float], b: list[float]) -> None:
-    p = statistics.probability_of_improvement(a, b)
+    p = statistics.probability_of_improvement(a, b, 0.95).value
     assert p == pytest.approx(stats.mannwhitneyu(b, a, method="asymptotic").statistic / (len(a) * len(b)))
-    assert p + statistics.probability_of_improvement(b, a) == pytest.approx(1)
+    assert p + statistics.probability_of_improvement(b, a, 0.95).value == pytest.approx(1)
 
 
 @fixed
@@ -196,12 +217,11 @@ def test_probability_is_scipys_mann_whitney_statistic(a: list[float], b: list[fl
 def test_probability_interval_holds_p_within_0_and_1_and_mirrors(
     a: list[float], b: list[float], level: float
 ) -> None:
-    interval = statistics.probability_of_improvement_interval(a, b, level)
-    mirrored = statistics.probability_of_improvement_interval(b, a, level)
-    assert interval is not None
-    assert mirrored is not None
-    assert 0 <= interval.low <= statistics.probability_of_improvement(a, b) <= interval.high <= 1
-    assert interval == pytest.approx((1 - mirrored.high, 1 - mirrored.low), abs=1e-9)
+    found = statistics.probability_of_improvement(a, b, level)
+    low, high = interval(found)
+    low_mirrored, high_mirrored = improvement(b, a, level)
+    assert 0 <= low <= found.value <= high <= 1
+    assert (low, high) == pytest.approx((1 - high_mirrored, 1 - low_mirrored), abs=1e-9)
 
 
 @fixed
@@ -209,12 +229,25 @@ def test_probability_interval_holds_p_within_0_and_1_and_mirrors(
 def test_probability_interval_widens_with_the_level(
     a: list[float], b: list[float], one: float, other: float
 ) -> None:
-    inner = statistics.probability_of_improvement_interval(a, b, min(one, other))
-    outer = statistics.probability_of_improvement_interval(a, b, max(one, other))
-    assert inner is not None
-    assert outer is not None
-    assert outer.low <= inner.low + 1e-9
-    assert outer.high >= inner.high - 1e-9
+    inner, outer = (improvement(a, b, choose(one, other)) for choose in (min, max))
+    assert outer[0] <= inner[0] + 1e-9
+    assert outer[1] >= inner[1] - 1e-9
+
+
+@fixed
+@given(outcomes, outcomes)
+def test_no_pair_is_looked_at_and_the_interval_is_that_of_all_pairs(a: list[float], b: list[float]) -> None:
+    """DeLong's variance as it is defined, by a table of all pairs; where it is 0, Newcombe's interval alone."""
+    wins = np.less.outer(np.sort(a), np.sort(b)) + np.equal.outer(np.sort(a), np.sort(b)) / 2
+    p, n_a, n_b = float(wins.mean()), len(a), len(b)
+    variance = np.var(wins.mean(axis=1), ddof=1) / n_a + np.var(wins.mean(axis=0), ddof=1) / n_b
+    expected = statistics._newcombe_interval(p, n_a, n_b, 0.95)
+    if variance > 1e-20:
+        low, high = statistics._wilson_interval(p, p * (1 - p) / variance, 0.95)
+        expected = min(low, expected[0]), max(high, expected[1])
+    found = statistics.probability_of_improvement(a, b, 0.95)
+    assert found.value == wins.sum() / wins.size
+    assert interval(found) == pytest.approx(expected, rel=1e-9, abs=1e-12)
 
 
 @fixed
@@ -223,21 +256,19 @@ def test_probability_depends_on_the_order_of_outcomes_alone(
     a: list[float], b: list[float], random: Random
 ) -> None:
     shuffled = random.sample(a, len(a))
-    expected = statistics.probability_of_improvement_interval(a, b, 0.95)
-    assert statistics.probability_of_improvement_interval(shuffled, b, 0.95) == expected
-    assert statistics.probability_of_improvement_interval(np.exp2(a), np.exp2(b), 0.95) == expected
+    expected = statistics.probability_of_improvement(a, b, 0.95)
+    assert statistics.probability_of_improvement(shuffled, b, 0.95) == expected
+    assert statistics.probability_of_improvement(np.exp2(a), np.exp2(b), 0.95) == expected
 
 
 def test_probability_interval_is_wilsons_with_brunner_and_munzels_variance() -> None:
     rng = np.random.default_rng(4)
     a, b = draw(rng, (15,), shares()), draw(rng, (21,), shares(solved=0.5, worse=0.5))
-    p = statistics.probability_of_improvement(a, b)
+    p = statistics.probability_of_improvement(a, b, 0.95).value
     variance = ((p - 0.5) / stats.brunnermunzel(a, b).statistic) ** 2
     size = p * (1 - p) / variance
     z = stats.norm.ppf(0.975)
-    interval = statistics.probability_of_improvement_interval(a, b, 0.95)
-    assert interval is not None
-    for end in interval:
+    for end in improvement(a, b):
         assert abs(p - end) == pytest.approx(z * math.sqrt(end * (1 - end) / size))
 
 
@@ -250,30 +281,32 @@ def test_probability_interval_of_arms_that_separate_is_newcombes() -> None:
 
     low = optimize.brentq(distance, 0.01, 0.99)
     a, b = [1.0, 2.0, 3.0], [4.0, 5.0, 6.0, 7.0, INF]
-    assert statistics.probability_of_improvement_interval(a, b, 0.95) == pytest.approx((low, 1))
-    assert statistics.probability_of_improvement_interval(b, a, 0.95) == pytest.approx((0, 1 - low))
+    assert improvement(a, b) == pytest.approx((low, 1))
+    assert improvement(b, a) == pytest.approx((0, 1 - low))
 
 
 def test_all_diverged_is_inconclusive() -> None:
-    interval = statistics.probability_of_improvement_interval([INF] * 20, [INF] * 20, 0.95)
-    assert interval is not None
-    assert interval.low < 0.5 < interval.high
-    assert statistics.verdict(interval, 20) == "inconclusive"
+    found = statistics.probability_of_improvement([INF] * 20, [INF] * 20, 0.95)
+    low, high = interval(found)
+    assert low < 0.5 < high
+    assert statistics.verdict(found, 20) == "inconclusive"
 
 
 @pytest.mark.parametrize(
-    ("interval", "expected"),
+    ("ends", "expected"),
     [
-        (Interval(0.51, 0.9), "better"),
-        (Interval(0.1, 0.49), "worse"),
-        (Interval(0.5, 0.9), "inconclusive"),
-        (Interval(0.1, 0.5), "inconclusive"),
-        (None, "inconclusive"),
+        ((0.51, 0.9), "better"),
+        ((0.1, 0.49), "worse"),
+        ((0.5, 0.9), "inconclusive"),
+        ((0.1, 0.5), "inconclusive"),
+        ((None, None), "inconclusive"),
     ],
 )
-def test_verdict_is_whether_the_interval_excludes_a_half(interval: Interval | None, expected: str) -> None:
-    assert statistics.verdict(interval, 5) == expected
-    assert statistics.verdict(interval, 4) == "inconclusive"
+def test_verdict_is_whether_the_interval_excludes_a_half(
+    ends: tuple[float | None, float | None], expected: str
+) -> None:
+    assert statistics.verdict(Estimate(0.5, *ends), 5) == expected
+    assert statistics.verdict(Estimate(0.5, *ends), 4) == "inconclusive"
 
 
 @pytest.mark.parametrize("n", [2, 3, 4, 5, 6])
@@ -282,8 +315,8 @@ def test_small_arms_without_a_difference_rarely_get_a_verdict_in_all_their_order
     wrong = 0
     for a in orders:
         b = sorted(set(range(2 * n)) - set(a))
-        interval = statistics.probability_of_improvement_interval(a, b, 0.95)
-        wrong += statistics.verdict(interval, n) != "inconclusive"
+        p = statistics.probability_of_improvement(a, b, 0.95)
+        wrong += statistics.verdict(p, n) != "inconclusive"
     assert wrong / len(orders) <= 0.05
     assert (wrong > 0) == (n >= 5)
 
@@ -377,11 +410,9 @@ ARMS = {
 }
 
 
-def coverage(intervals: Iterable[Interval | None], true: float) -> float:
+def coverage(intervals: Iterable[tuple[float, float]], true: float) -> float:
     """The share of intervals that hold the true value."""
-    return float(
-        np.mean([interval is not None and interval.low <= true <= interval.high for interval in intervals])
-    )
+    return float(np.mean([low <= true <= high for low, high in intervals]))
 
 
 @pytest.mark.slow
@@ -390,9 +421,7 @@ def coverage(intervals: Iterable[Interval | None], true: float) -> float:
 def test_probability_interval_covers(arms: str, n: int) -> None:
     rng = np.random.default_rng(n)
     a, b = (draw(rng, (2_000, n), humps) for humps in ARMS[arms])
-    intervals = (
-        statistics.probability_of_improvement_interval(*pair, 0.95) for pair in zip(a, b, strict=True)
-    )
+    intervals = (improvement(*pair) for pair in zip(a, b, strict=True))
     # few replicates take few values of p: no interval has 95 % for every arm, and more is the safe side
     most = 0.985 if n <= 10 else 0.975
     assert 0.93 <= coverage(intervals, true_probability(*ARMS[arms])) <= most
@@ -406,7 +435,7 @@ IQM_CASES = [(n, solved) for n in (5, 10, 20, 40) for solved in (0.1, 0.5, 0.7)]
 def test_interquartile_mean_interval_covers(n: int, solved: float) -> None:
     rng = np.random.default_rng(n)
     intervals = (
-        statistics.interquartile_mean_interval(values, 0.95, rng, resamples=1_000)
+        interval(statistics.interquartile_mean(values, 0.95, rng, resamples=1_000))
         for values in draw(rng, (2_000, n), shares(solved=solved))
     )
     assert 0.93 <= coverage(intervals, true_interquartile_mean(shares(solved=solved))) <= 0.975
@@ -416,9 +445,9 @@ def test_interquartile_mean_interval_covers(n: int, solved: float) -> None:
 def test_interquartile_mean_interval_of_five_is_their_range_which_can_miss_a_hump() -> None:
     rng = np.random.default_rng(5)
     experiments = draw(rng, (2_000, 5), shares(solved=0.7))
-    intervals = [statistics.interquartile_mean_interval(values, 0.95, rng) for values in experiments]
-    for interval, values in zip(intervals, experiments, strict=True):
-        assert interval == pytest.approx((values.min(), values.max()))
+    intervals = [interval(statistics.interquartile_mean(values, 0.95, rng)) for values in experiments]
+    for ends, values in zip(intervals, experiments, strict=True):
+        assert ends == pytest.approx((values.min(), values.max()))
     true = true_interquartile_mean(shares(solved=0.7))
     assert coverage(intervals, true) == pytest.approx(1 - 0.7**5, abs=0.02)
 
@@ -429,7 +458,7 @@ def test_interquartile_mean_interval_covers_with_diverged_replicates(n: int) -> 
     rng = np.random.default_rng(n)
     humps = shares(solved=0.5, diverged=0.1)
     intervals = (
-        statistics.interquartile_mean_interval(values, 0.95, rng, resamples=1_000)
+        interval(statistics.interquartile_mean(values, 0.95, rng, resamples=1_000))
         for values in draw(rng, (2_000, n), humps)
     )
     assert 0.93 <= coverage(intervals, true_interquartile_mean(humps)) <= 0.975
