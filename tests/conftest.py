@@ -1,5 +1,7 @@
 """A tiny project to run the pipeline in, and the ways to run it."""
 
+import contextlib
+import importlib
 import os
 import re
 import shutil
@@ -7,13 +9,18 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from unittest import mock
 
 import pytest
-import yaml
 from filelock import FileLock
 
-# Tests run on every core at once; more threads each would only wait for each other.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+from stages import errors
+from stages.evaluate import __main__ as evaluate
+from stages.generate import __main__ as generate
+from stages.params import load_params
+from stages.plot import __main__ as plot
+from stages.train import __main__ as train
+
 # What is tested is trained, here and now: a test of the store says otherwise.
 os.environ["STACKED_RNN_STORE_GB"] = "0"
 # A make that a test runs is not told that `make test` runs it.
@@ -44,12 +51,22 @@ TINY = {
 }
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+Call = Callable[..., tuple[int, str, str]]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put files with slow tests first, so that no core is left with one when the others are done."""
     slow = {item.path for item in items if item.get_closest_marker("slow")}
     items.sort(key=lambda item: item.path not in slow)
+
+
+def tiny_params(**changes: int | float | str) -> str:
+    """Return params.yaml with tiny sizes, and each number at the keys that are given replaced."""
+    text = (TOP / "params.yaml").read_text()
+    for key, value in (TINY | changes).items():
+        text, count = re.subn(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
+        assert count
+    return text
 
 
 def make_project(folder: Path) -> Path:
@@ -61,10 +78,7 @@ def make_project(folder: Path) -> Path:
             shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy(source, target)
-    text = (TOP / "params.yaml").read_text()
-    for key, value in TINY.items():
-        text = re.sub(rf"\b{key}: \d+", f"{key}: {value}", text)
-    (folder / "params.yaml").write_text(text)
+    (folder / "params.yaml").write_text(tiny_params())
     for command in (
         ["init", "--quiet"],
         ["config", "user.name", "A Tester"],
@@ -94,19 +108,15 @@ def stages_run(output: str) -> list[str]:
     return re.findall(r"^Running stage '(.*)'", output, re.MULTILINE)
 
 
-def run_stages(folder: Path, run: Run, **environment: str) -> dict[str, bytes]:
-    """Run every stage in one process, which saves the imports, without DVC; return what is in data/ and reports/."""
-    models = yaml.safe_load((folder / "params.yaml").read_text())["models"]
-    commands = ["generate", *(f"train {name}" for name in models), "evaluate", "plot"]
-    (folder / "all_stages.py").write_text(
-        "import runpy, sys\n"
-        f"for command in {commands}:\n"
-        "    stage, *arguments = sys.argv = command.split()\n"
-        "    runpy.run_module(f'stages.{stage}', run_name='__main__', alter_sys=True)\n"
-    )
-    done = run("python all_stages.py", folder, PYTHONPATH=".", **environment)
-    assert done.returncode == 0, done.stderr
-    (folder / "stdout.txt").write_text(done.stdout)
+def run_stages(folder: Path) -> dict[str, bytes]:
+    """Run every stage in this process, which saves the imports, without DVC; return what is in data/ and reports/."""
+    with contextlib.chdir(folder):
+        generate.main()
+        for name in load_params().models:
+            with mock.patch("sys.argv", ["stages.train", name]):
+                train.main()
+        evaluate.main()
+        plot.main()
     return files(folder, "data", "reports")
 
 
@@ -131,6 +141,24 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return run_command
 
 
+@pytest.fixture
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Call:
+    """Call what `python -m` runs in a folder, in this process; return its exit code, stdout and stderr."""
+
+    def call_main(folder: Path, module: str, *arguments: str) -> tuple[int, str, str]:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", [module, *arguments])
+        capsys.readouterr()
+        code = 0
+        try:
+            errors.run(importlib.import_module(f"{module}.__main__").main)
+        except SystemExit as end:
+            code = int(end.code or 0)
+        return code, *capsys.readouterr()
+
+    return call_main
+
+
 def made_once(name: str, make: Callable[[Path], None], temporary: pytest.TempPathFactory) -> Path:
     """Return a copy of the folder that `make` fills; it is called once for all of pytest's processes."""
     own = temporary.getbasetemp()
@@ -148,8 +176,8 @@ def finished_project(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path
     """Return a project whose pipeline has run and whose results are committed; copy it, do not change it."""
 
     def make(folder: Path) -> None:
-        make_project(folder)
-        done = run("dvc repro && git add --all && git commit --quiet --message Results", folder)
+        run_stages(make_project(folder))
+        done = run("dvc commit --force && git add --all && git commit --quiet --message Results", folder)
         assert done.returncode == 0, done.stdout + done.stderr
 
     return made_once("finished", make, tmp_path_factory)

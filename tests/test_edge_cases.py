@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, make_project, run_stages
+from tests.conftest import run_stages, tiny_params
 
 
 @pytest.mark.parametrize(
@@ -21,13 +21,9 @@ from tests.conftest import Run, make_project, run_stages
     ],
     ids=["one replicate", "constant target and one step", "all diverged"],
 )
-def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Run, tmp_path: Path) -> None:
-    folder = make_project(tmp_path)
-    text = (folder / "params.yaml").read_text()
-    for key, value in changes.items():
-        text = re.sub(rf"\b{key}: [\d.]+", f"{key}: {value}", text)
-    (folder / "params.yaml").write_text(text)
-    found = run_stages(folder, run)
+def test_reports_are_whole(changes: dict[str, int | str], sentence: str, tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(tiny_params(**changes))
+    found = run_stages(tmp_path)
     page = found["reports/README.md"].decode()
     assert re.search(sentence, page)
     tables = [
@@ -39,12 +35,13 @@ def test_reports_are_whole(changes: dict[str, int | str], sentence: str, run: Ru
     assert metrics["stacked_vs_single"]["verdict"] == "inconclusive"
 
 
-def test_a_pair_without_its_model_is_skipped_with_a_line(run: Run, tmp_path: Path) -> None:
-    folder = make_project(tmp_path)
-    text = (folder / "params.yaml").read_text()
-    (folder / "params.yaml").write_text(re.sub(r"  stacked:.*?(?=  wide:)", "", text, flags=re.DOTALL))
-    found = run_stages(folder, run)
-    said = (folder / "stdout.txt").read_text()
+def test_a_pair_without_its_model_is_skipped_with_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    without = re.sub(r"  stacked:.*?(?=  wide:)", "", tiny_params(), flags=re.DOTALL)
+    (tmp_path / "params.yaml").write_text(without)
+    found = run_stages(tmp_path)
+    said = capsys.readouterr().out
     assert "evaluate.compare: stacked vs single skipped: not both are in models of params.yaml\n" in said
     page = found["reports/README.md"].decode()
     assert "No verdict: the primary question is stacked vs single" in page

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from tests.conftest import Run, change, files, make_project, stages_run
+from tests.conftest import Call, Run, change, files, make_project, stages_run
 
 pytestmark = pytest.mark.slow
 
@@ -91,14 +91,14 @@ def test_adding_a_model_or_a_replicate_changes_no_other_numbers(project: Path, r
     assert len(more) > len(before["data/losses/single.csv"])
 
 
-def test_a_models_own_step_size_wins_over_the_common_one(project: Path, run: Run) -> None:
+def test_a_models_own_step_size_wins_over_the_common_one(project: Path, call: Call) -> None:
     losses = project / "data/losses/single.csv"
     before = losses.read_bytes()
     change(project / "params.yaml", "lr: 0.01", "lr: 0.5")
-    assert run("python -m stages.train single", project).returncode == 0
+    assert call(project, "stages.train", "single")[0] == 0
     assert losses.read_bytes() != before
     change(project / "params.yaml", "lr: # this", "lr: 0.01 # this")
-    assert run("python -m stages.train single", project).returncode == 0
+    assert call(project, "stages.train", "single")[0] == 0
     assert losses.read_bytes() == before
 
 
@@ -128,33 +128,33 @@ def test_wrong_params_say_so_and_checkout_brings_everything_back(project: Path, 
     assert files(project, "data", "reports") == before
 
 
-@pytest.mark.parametrize("stage", ["generate", "train single", "evaluate", "plot"])
-def test_wrong_params_stop_each_stage_with_one_line(stage: str, project: Path, run: Run) -> None:
+def test_wrong_params_stop_each_stage_with_one_line(project: Path, call: Call) -> None:
     before = files(project, "data", "reports")
     change(project / "params.yaml", "epochs: 4", "epochs: 0")
-    failed = run(f"python -m stages.{stage}", project)
-    assert (failed.returncode, failed.stdout) == (2, "")
     line = "params.yaml: train.epochs: found 0; allowed: a whole number, 1 or more; `git restore params.yaml` undoes"
-    assert failed.stderr.startswith(line) and failed.stderr.count("\n") == 1
+    for stage in (["generate"], ["train", "single"], ["evaluate"], ["plot"]):
+        code, out, err = call(project, f"stages.{stage[0]}", *stage[1:])
+        assert (code, out) == (2, "")
+        assert err.startswith(line) and err.count("\n") == 1
     assert files(project, "data", "reports") == before
 
 
-@pytest.mark.parametrize(
-    ("stage", "damage"), [("train single", "missing"), ("train single", "truncated"), ("evaluate", "text")]
-)
 def test_a_missing_or_damaged_dataset_names_the_command_that_makes_it(
-    stage: str, damage: str, project: Path, run: Run
+    project: Path, call: Call, run: Run
 ) -> None:
     path = project / "data/dataset.safetensors"
     content = path.read_bytes()
+    for damaged in (None, content[:500], b"no arrays\n"):
+        path.unlink()
+        if damaged:
+            path.write_bytes(damaged)
+        found = r"damaged \(.*\)" if damaged else "missing"
+        for stage in (["train", "single"], ["evaluate"]):
+            code, out, err = call(project, f"stages.{stage[0]}", *stage[1:])
+            assert (code, out) == (2, "")
+            assert re.fullmatch(rf"data/dataset\.safetensors: {found}; `dvc repro generate` makes it\n", err)
+        path.write_bytes(content)
     path.unlink()
-    if damage != "missing":
-        path.write_bytes(content[:500] if damage == "truncated" else b"no arrays\n")
-    failed = run(f"python -m stages.{stage}", project)
-    assert (failed.returncode, failed.stdout) == (2, "")
-    assert re.fullmatch(
-        r"data/dataset\.safetensors: (missing|damaged \(.*\)); `dvc repro generate` makes it\n", failed.stderr
-    )
     assert run("dvc repro generate", project).returncode == 0
     assert path.read_bytes() == content
 

@@ -1,12 +1,11 @@
 """The whole pipeline gives the same bytes on every CPU, for any number of threads."""
 
 import platform
-import shutil
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run, change, make_project, run_stages
+from tests.conftest import TOP, Run, files, tiny_params
 
 pytestmark = pytest.mark.slow
 
@@ -38,40 +37,33 @@ def host_has(feature: str) -> bool:
     return not feature or (flags.exists() and feature in flags.read_text().split())
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a project with mini-batches, clipping and relu, whose sizes fill no block."""
-    folder = make_project(tmp_path_factory.mktemp("tiny"))
-    change(folder / "params.yaml", "batch_size: #", "batch_size: 17 #")
-    change(folder / "params.yaml", "clip_norm: #", "clip_norm: 0.5 #")
-    text = (folder / "params.yaml").read_text()
-    single, rest = text.split("  stacked:", 1)
-    (folder / "params.yaml").write_text(single.replace("tanh", "relu", 1) + "  stacked:" + rest)
-    return folder
+def run_with(folder: Path, run: Run, **environment: str) -> dict[str, bytes]:
+    """Return what a process makes of mini-batches, clipping, relu and sizes that fill no block."""
+    (folder / "params.yaml").write_text(
+        tiny_params()
+        .replace("rnn_tanh", "rnn_relu", 1)
+        .replace("batch_size: #", "batch_size: 17 #")
+        .replace("clip_norm: #", "clip_norm: 0.5 #")
+    )
+    code = "from pathlib import Path; from tests.conftest import run_stages; run_stages(Path())"
+    done = run(f"python -c '{code}'", folder, PYTHONPATH=str(TOP), NUMBA_CPU_FEATURES="", **environment)
+    assert done.returncode == 0, done.stderr
+    return files(folder, "data", "reports")
 
 
 @pytest.fixture(scope="module")
-def native(tiny: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+def native(run: Run, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
     """Return what this CPU makes, NumPy and PyTorch with all that it has."""
-    folder = Path(shutil.copytree(tiny, tmp_path_factory.mktemp("native") / "project"))
-    return run_stages(folder, run, NUMBA_CPU_NAME="native", NUMBA_CPU_FEATURES="", OMP_NUM_THREADS="3")
+    return run_with(tmp_path_factory.mktemp("native"), run, NUMBA_CPU_NAME="native", OMP_NUM_THREADS="3")
 
 
 @pytest.mark.parametrize("cpu", SETTINGS)
 def test_every_setting_gives_this_cpus_bytes(
-    cpu: str, tiny: Path, native: dict[str, bytes], run: Run, tmp_path: Path
+    cpu: str, native: dict[str, bytes], run: Run, tmp_path: Path
 ) -> None:
     feature, environment, threads = SETTINGS[cpu]
     if platform.machine() not in ("x86_64", "AMD64") or not host_has(feature):
         pytest.skip(f"this host cannot run code for {cpu}")
-    folder = Path(shutil.copytree(tiny, tmp_path / "project"))
-    found = run_stages(
-        folder,
-        run,
-        NUMBA_CPU_NAME=cpu,
-        NUMBA_CPU_FEATURES="",
-        OMP_NUM_THREADS=str(threads),
-        **environment,
-    )
+    found = run_with(tmp_path, run, NUMBA_CPU_NAME=cpu, OMP_NUM_THREADS=str(threads), **environment)
     assert found.keys() == native.keys()
     assert [name for name in native if found[name] != native[name]] == []

@@ -11,7 +11,7 @@ from safetensors.numpy import load_file, save_file
 from scipy import stats
 
 from stages.evaluate import statistics
-from tests.conftest import Run, change, make_project, run_stages
+from tests.conftest import Call, run_stages, tiny_params
 
 MODELS = {"single": (4, 1), "stacked": (4, 2), "wide": (4, 1)}  # hidden_size, num_layers
 PAIRS = [("stacked", "single"), ("stacked", "wide")]
@@ -22,18 +22,12 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def folder(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a project that has run long enough for some replicates to solve the task and some not."""
-    folder = make_project(tmp_path_factory.mktemp("evaluate"))
-    for old, new in (
-        ("epochs: 4 ", f"epochs: {LAST} "),
-        ("  - 100", f"  - {EARLY + 1}"),
-        ("lr: 0.01 ", "lr: 0.03 "),
-        ("replicates: 3 ", f"replicates: {REPLICATES} "),
-        ("solved_r2: 0.9 ", f"solved_r2: {SOLVED_R2} "),
-    ):
-        change(folder / "params.yaml", old, new)
-    run_stages(folder, run)
+    folder = tmp_path_factory.mktemp("evaluate")
+    text = tiny_params(epochs=LAST, lr=0.03, replicates=REPLICATES, solved_r2=SOLVED_R2)
+    (folder / "params.yaml").write_text(text.replace("  - 100", f"  - {EARLY + 1}"))
+    run_stages(folder)
     return folder
 
 
@@ -179,12 +173,12 @@ def test_tables(folder: Path, outcomes: pd.DataFrame, targets: dict[str, np.ndar
         )
 
 
-def test_weights_of_another_replicate_are_refused(folder: Path, run: Run) -> None:
+def test_weights_of_another_replicate_are_refused(folder: Path, call: Call) -> None:
     path = folder / "data/models/stacked.safetensors"
     before = path.read_bytes()
     save_file({key: np.ascontiguousarray(array[::-1]) for key, array in load_file(path).items()}, path)
-    failed = run("python -m stages.evaluate", folder)
+    code, _, err = call(folder, "stages.evaluate")
     path.write_bytes(before)
-    assert failed.returncode == 2
-    assert failed.stderr.startswith("data/models/stacked.safetensors: replicate 0: found a test MSE of ")
-    assert failed.stderr.count("\n") == 1
+    assert code == 2
+    assert err.startswith("data/models/stacked.safetensors: replicate 0: found a test MSE of ")
+    assert err.count("\n") == 1

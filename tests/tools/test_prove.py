@@ -7,8 +7,7 @@ import pytest
 
 from stages.train.exact.compiled import cache_folder
 from stages.train.store import LIMIT, pack, unpack
-from tests.conftest import Run
-from tests.test_pipeline import change
+from tests.conftest import Run, change
 from tools.prove import words
 
 

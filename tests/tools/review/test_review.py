@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Run
-from tests.test_pipeline import change
+from tests.conftest import Run, change
 from tests.tools.conftest import Review
 
 
@@ -40,7 +39,7 @@ def test_an_experiment_is_shown_with_what_it_changed_and_what_came_of_it(
     assert "| evaluate.solved_r2 | 0.9 | 0.8 |" in lines
     (question,) = [line for line in lines if line.startswith("| stacked vs single (the primary question) |")]
     assert question.count("inconclusive") == 2
-    idea = run("git for-each-ref --format '%(objectname)' refs/exps", compared).stdout.split()[0]
+    idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     main = commit(compared, "main", run)
     figure = "reports/figures/losses.png"
     assert f"| `git show {main[:7]}:{figure}` | `git show {idea[:7]}:{figure}` |" in lines

@@ -228,7 +228,7 @@ def test_an_experiments_reports_are_read_from_dvc(
 ) -> None:
     monkeypatch.chdir(compared)
     found = read_experiment("idea")
-    idea = run("git for-each-ref --format '%(objectname)' refs/exps", compared).stdout.split()[0]
+    idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     assert found.results == results.parse(run(f"git show {idea}:reports/details.json", compared).stdout)
     assert found.comparisons["pair"].unique().tolist() == PAIRS
     assert found.comparisons["epoch"].unique().tolist() == [4]
