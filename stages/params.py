@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from stages.errors import InputError, run
+from stages.errors import InputError
 from stages.yaml12 import parse_yaml
 
 PATH = Path("params.yaml")
@@ -175,4 +175,4 @@ def _wrong(key: str, found: object, allowed: str) -> str:
 
 
 if __name__ == "__main__":
-    run(load_params)  # type: ignore[arg-type]
+    load_params()

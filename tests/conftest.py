@@ -151,7 +151,11 @@ def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) ->
         capsys.readouterr()
         code = 0
         try:
-            errors.run(importlib.import_module(f"{module}.__main__").main)
+            try:
+                importlib.import_module(f"{module}.__main__").main()
+            except Exception as error:
+                errors.tell(type(error), error, error.__traceback__)
+                raise
         except SystemExit as end:
             code = int(end.code or 0)
         return code, *capsys.readouterr()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from stages.errors import InputError, run
+from stages.errors import InputError
 from stages.params import load_params
-from tests.conftest import TOP
+from tests.conftest import TOP, Run
 
 COMMITTED = (TOP / "params.yaml").read_text()
 
@@ -223,12 +223,10 @@ def test_pairs_are_of_two_models_and_stand_once(pairs: str, line: str) -> None:
     assert str(caught.value).startswith(f"params.yaml: {line}")
 
 
-def test_a_folder_in_its_place_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_folder_in_its_place_is_told(run: Run) -> None:
     Path("params.yaml").mkdir()
-    with pytest.raises(SystemExit) as caught:
-        run(load_params)  # type: ignore[arg-type]
-    assert caught.value.code == 2
-    assert capsys.readouterr().err == "params.yaml: Is a directory\n"
+    done = run("python -m stages.params", Path(), PYTHONPATH=str(TOP))
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "params.yaml: Is a directory\n")
 
 
 def test_a_mistake_in_a_repository_says_how_to_undo_it() -> None:

@@ -8,7 +8,6 @@ import sys
 from textwrap import fill
 
 from stages import words
-from stages.errors import run
 from stages.params import load_params
 from tools.git import check_top_folder
 from tools.review.compare import differences
@@ -39,4 +38,4 @@ def share(one: Revision, pair: str) -> float:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from stages.errors import InputError, run
+from stages.errors import InputError
 from stages.results import REPORTS
 from stages.train.store import LIMIT as STORE_LIMIT
 from tools.git import check_top_folder, git
@@ -78,4 +78,4 @@ def repro(clone: Path) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -3,7 +3,6 @@
 from stages import results
 from stages.architecture import architecture
 from stages.data import read_dataset, remove_other_models
-from stages.errors import run
 from stages.evaluate import curves, metrics
 from stages.evaluate.baselines import baseline
 from stages.evaluate.outcomes import checked_losses, compared_epochs, outcomes
@@ -64,4 +63,4 @@ def complete_pairs(params: Params) -> list[str]:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -1,7 +1,6 @@
 """`python -m stages.generate`: draw the sequences and their targets."""
 
 from stages.data import write_dataset
-from stages.errors import run
 from stages.generate.tasks import make_dataset, task
 from stages.memory import check_memory
 from stages.params import load_params
@@ -19,4 +18,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -4,7 +4,6 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from stages import results
-from stages.errors import run
 from stages.files import replacing, write_text
 from stages.generate.tasks import task
 from stages.params import load_params
@@ -39,4 +38,4 @@ def save(name: str, figure: Figure) -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

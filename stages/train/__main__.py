@@ -6,7 +6,7 @@ import numpy as np
 
 from stages.architecture import architecture
 from stages.data import Losses, losses_path, read_dataset, weights_path, write_losses, write_weights
-from stages.errors import InputError, run
+from stages.errors import InputError
 from stages.files import try_to_write
 from stages.memory import check_memory
 from stages.params import Params, load_params
@@ -88,4 +88,4 @@ def model_name(arguments: list[str], params: Params) -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

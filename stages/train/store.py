@@ -27,7 +27,7 @@ from safetensors.numpy import load, save
 
 from stages.architecture import Architecture
 from stages.data import Dataset
-from stages.errors import InputError, run
+from stages.errors import InputError
 from stages.files import replacing, user_cache
 from stages.train.training import Training, TrainState
 
@@ -197,4 +197,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from stages.errors import InputError, run
+from stages.errors import InputError
 from stages.files import write_text
 from tools.git import base_branch, check_top_folder, image_folder
 from tools.review.markdown import markdown
@@ -41,4 +41,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()

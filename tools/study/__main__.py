@@ -6,7 +6,6 @@ What DVC has in its cache is not run again, so that an interrupted study goes on
 import sys
 from importlib import import_module
 
-from stages.errors import run
 from stages.files import write_text
 from stages.params import load_params
 from tools.git import check_top_folder
@@ -38,4 +37,4 @@ def index() -> str:
 
 
 if __name__ == "__main__":
-    run(main)
+    main()
