@@ -53,7 +53,7 @@ def model_measure(mse: np.ndarray, variance: float, rng: np.random.Generator) ->
     return ModelMeasure(
         median,
         float(r2) if r2 is not None and np.isfinite(r2) else None,
-        statistics.interquartile_mean(mse, LEVEL, rng),
+        statistics.interquartile_mean_estimate(mse, LEVEL, rng),
     )
 
 

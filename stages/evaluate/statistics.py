@@ -37,17 +37,24 @@ def r2(mse: ArrayLike, target_variance: float) -> Array | None:
     return 1 - np.asarray(mse, dtype=float) / target_variance if target_variance > 0 else None
 
 
-def interquartile_mean(
-    values: ArrayLike, level: float, rng: np.random.Generator, resamples: int = RESAMPLES
-) -> Estimate:
-    """Mean of the middle half of the values, with its interval; inf when more than a quarter of them are.
+def interquartile_mean(values: ArrayLike) -> float:
+    """Mean of the middle half of the values; inf when more than a quarter of them are.
 
     Exactly half of the weight counts, for any number of replicates: those on the quartiles count in part.
     Where the number divides by four this is `scipy.stats.trim_mean(values, 0.25)`, which rliable (Agarwal et
     al. 2021) takes. Elsewhere that keeps more than half (three values of five), so that what it means would
     change with the number of replicates.
+    """
+    values = _ordered(values)
+    return float(_interquartile_means(values, np.ones((1, len(values)), dtype=int))[0])
 
-    The interval is an expanded percentile bootstrap (Hesterberg 2015, The American Statistician 69, 371).
+
+def interquartile_mean_estimate(
+    values: ArrayLike, level: float, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> Estimate:
+    """The interquartile mean with its expanded percentile bootstrap interval (Hesterberg 2015, The American
+    Statistician 69, 371).
+
     The tails of the percentile interval move from alpha / 2 to Phi(sqrt(n / (n - 1)) t), t the alpha / 2
     quantile of Student's t with n - 1 degrees of freedom: what a bootstrap of few values lacks in spread. It
     never leaves the range of the values, and for five it is that range: where all five often land on one hump
@@ -56,7 +63,7 @@ def interquartile_mean(
     """
     values = _ordered(values)
     n = len(values)
-    mean = float(_interquartile_means(values, np.ones((1, n), dtype=int))[0])
+    mean = interquartile_mean(values)
     if n < 2:
         return Estimate(mean)
     means = np.empty(resamples)

@@ -5,6 +5,7 @@ well as two. What a line that is no model's means stands beside it.
 """
 
 import math
+from collections.abc import Iterable
 from itertools import cycle
 from typing import Any
 
@@ -60,10 +61,7 @@ def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
         ("q25", "q75"),
     )
     for axes in panels:
-        axes.set_yscale("log")
-        _level(axes, constant, words.CONSTANT)
-        if not np.isfinite(curves["median"]).any():
-            axes.set_ylim(constant / 10, constant * 10)
+        _mse(axes, curves["median"], constant)
     return figure
 
 
@@ -119,19 +117,14 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
         constant: test MSE of the constant predictor.
     """
     last = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
-    known = [
-        *last["test_mse"][np.isfinite(last["test_mse"])],
-        constant,
-        *([threshold / 3] if threshold > 0 else []),
-    ]
+    finite = last["test_mse"][np.isfinite(last["test_mse"])]
+    known = [*finite, constant, *([threshold / 3] if threshold > 0 else [])]
     tables = []
     for name, rows in last.groupby("model", sort=False):
         mse = np.sort(rows["test_mse"].to_numpy(float))
-        finite = mse[np.isfinite(mse)]
-        steps = (
-            np.concatenate([finite[:1], finite]) if len(finite) else np.array([np.nan])
-        )  # up from the axis
-        shares = np.arange(len(steps)) / len(mse) + 0 * steps
+        mse = mse[np.isfinite(mse)]
+        steps = np.append(mse[:1], mse) if len(mse) else np.array([np.nan])  # up from the axis
+        shares = np.arange(len(steps)) / len(rows) + 0 * steps
         tables.append(pd.DataFrame({"model": name, "mse": steps, "share": shares}))
     figure, panels = _panels(
         pd.concat(tables),
@@ -141,16 +134,10 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
         drawstyle="steps-post",
     )
     for axes in panels:
-        axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_xlim(
-            0.8 * min(known), 1.25 * max(known)
-        )  # not left to the lines, which may all have diverged
+        left = _log_across(axes, known)  # not left to the lines, which may all have diverged
         _shares(axes)
         axes.axvline(constant, color=NEUTRAL, linestyle=DOTS)
-        axes.axvspan(
-            0.8 * min(known), max(threshold, 0.8 * min(known)), color=NEUTRAL, alpha=0.08, linewidth=0
-        )
+        axes.axvspan(left, max(threshold, left), color=NEUTRAL, alpha=0.08, linewidth=0)
     _word(figure.axes[0], 0.02, 0.97, "solved" if threshold > 0 else "")
     figure.axes[0].annotate(words.CONSTANT, (constant, 0.03), (3, 0), textcoords="offset points",
                             rotation=90, fontsize=10, color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
@@ -173,13 +160,8 @@ def cost(progress: pd.DataFrame, constant: float) -> Figure:
         ("q25", "q75"),
     )
     for axes in panels:
-        axes.set_xscale("log")
-        axes.set_yscale("log")
-        axes.set_xlim(0.8 * after_start["multiply_adds"].min(), 1.25 * after_start["multiply_adds"].max())
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        _level(axes, constant, words.CONSTANT)
-        if not np.isfinite(after_start["median"]).any():
-            axes.set_ylim(constant / 10, constant * 10)
+        _log_across(axes, after_start["multiply_adds"])
+        _mse(axes, after_start["median"], constant)
     return figure
 
 
@@ -262,6 +244,22 @@ def _grid(count: int, title: str, labels: tuple[str, str]) -> tuple[Figure, list
     figure.supxlabel(labels[0], fontsize=12)
     figure.supylabel(labels[1], fontsize=12)
     return figure, panels[:count]
+
+
+def _mse(axes: Axes, drawn: pd.Series, constant: float) -> None:
+    """Make the vertical axis one of MSEs, with the constant predictor's, around which it lies where none is finite."""
+    axes.set_yscale("log")
+    _level(axes, constant, words.CONSTANT)
+    if not np.isfinite(drawn).any():
+        axes.set_ylim(constant / 10, constant * 10)
+
+
+def _log_across(axes: Axes, values: Iterable[float]) -> float:
+    """Make the horizontal axis a logarithmic one that shows `values`; return its left end."""
+    axes.set_xscale("log")
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    left, _ = axes.set_xlim(0.8 * min(values), 1.25 * max(values))
+    return left
 
 
 def _shares(axes: Axes) -> None:

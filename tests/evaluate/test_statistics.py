@@ -75,11 +75,6 @@ def improvement(a: ArrayLike, b: ArrayLike, level: float = 0.95) -> tuple[float,
     return interval(statistics.probability_of_improvement(a, b, level))
 
 
-def interquartile_mean(values: ArrayLike) -> float:
-    """The estimate without its interval."""
-    return statistics.interquartile_mean(values, 0.95, np.random.default_rng(0), resamples=1).value
-
-
 # What goes in
 
 
@@ -102,7 +97,7 @@ def test_r2_is_undefined_for_a_constant_target() -> None:
 @pytest.mark.parametrize("values", [[], [1.0, math.nan], [[1.0, 2.0]]])
 def test_what_is_not_one_number_a_replicate_is_refused(values: list[float]) -> None:
     with pytest.raises(ValueError, match="a replicate"):
-        interquartile_mean(values)
+        statistics.interquartile_mean(values)
     with pytest.raises(ValueError, match="a replicate"):
         statistics.probability_of_improvement([1.0, 2.0], values, 0.95)
 
@@ -112,7 +107,9 @@ def test_one_replicate_decides_nothing() -> None:
     assert alone == Estimate(1.0, None, None)
     assert statistics.verdict(alone, 1) == "inconclusive"
     assert statistics.probability_of_improvement([2.0, 3.0], [1.0], 0.95) == Estimate(0.0, None, None)
-    assert statistics.interquartile_mean([3.0], 0.95, np.random.default_rng(0)) == Estimate(3.0, None, None)
+    assert statistics.interquartile_mean_estimate([3.0], 0.95, np.random.default_rng(0)) == Estimate(
+        3.0, None, None
+    )
     assert statistics.share(1, 1, 0.95) == Estimate(1.0, None, None)
     assert statistics.share_difference(1, 1, 1, 2, 0.95) == Estimate(0.5, None, None)
     assert statistics.brunner_munzel_p([1.0], [2.0, 3.0]) is None
@@ -126,13 +123,13 @@ def test_one_replicate_decides_nothing() -> None:
 def test_interquartile_mean_is_the_trimmed_mean_of_quartered_replicates(n: int) -> None:
     values = np.random.default_rng(n).random(n)
     quartered = np.repeat(values, 4)
-    assert interquartile_mean(values) == pytest.approx(stats.trim_mean(quartered, 0.25), rel=1e-12)
+    assert statistics.interquartile_mean(values) == pytest.approx(stats.trim_mean(quartered, 0.25), rel=1e-12)
 
 
 def test_interquartile_mean_is_infinite_once_more_than_a_quarter_diverged() -> None:
-    assert interquartile_mean([INF, 1.0, 3.0, 2.0]) == 2.5
-    assert interquartile_mean([INF, INF, 1.0, 2.0, 3.0]) == INF
-    assert interquartile_mean([INF, INF]) == INF
+    assert statistics.interquartile_mean([INF, 1.0, 3.0, 2.0]) == 2.5
+    assert statistics.interquartile_mean([INF, INF, 1.0, 2.0, 3.0]) == INF
+    assert statistics.interquartile_mean([INF, INF]) == INF
 
 
 def test_interquartile_mean_interval_is_scipys_bootstrap_at_the_expanded_level() -> None:
@@ -146,14 +143,15 @@ def test_interquartile_mean_interval_is_scipys_bootstrap_at_the_expanded_level()
         method="percentile",
         rng=np.random.default_rng(2),
     ).confidence_interval
-    found = statistics.interquartile_mean(values, 0.95, np.random.default_rng(3), resamples=50_000)
+    found = statistics.interquartile_mean_estimate(values, 0.95, np.random.default_rng(3), resamples=50_000)
     assert interval(found) == pytest.approx((expected.low, expected.high), rel=0.02)
 
 
 def test_interquartile_mean_interval_follows_the_generator() -> None:
     values = np.random.default_rng(0).random(20)
     first, again, other = (
-        statistics.interquartile_mean(values, 0.95, np.random.default_rng(seed)) for seed in (1, 1, 2)
+        statistics.interquartile_mean_estimate(values, 0.95, np.random.default_rng(seed))
+        for seed in (1, 1, 2)
     )
     assert first == again
     assert first != other
@@ -161,17 +159,17 @@ def test_interquartile_mean_interval_follows_the_generator() -> None:
 
 def test_interquartile_mean_interval_with_diverged_replicates_has_no_finite_high_end() -> None:
     values = [1.0] * 16 + [INF] * 4
-    assert statistics.interquartile_mean(values, 0.95, np.random.default_rng(0)) == (1.0, 1.0, INF)
+    assert statistics.interquartile_mean_estimate(values, 0.95, np.random.default_rng(0)) == (1.0, 1.0, INF)
 
 
 def test_interquartile_mean_interval_is_the_same_however_few_draws_are_held_at_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     values = np.random.default_rng(0).random(23)
-    at_once = statistics.interquartile_mean(values, 0.95, np.random.default_rng(1))
+    at_once = statistics.interquartile_mean_estimate(values, 0.95, np.random.default_rng(1))
     for draws in (1, 23 * 7 + 1):
         monkeypatch.setattr(statistics, "DRAWS", draws)
-        assert statistics.interquartile_mean(values, 0.95, np.random.default_rng(1)) == at_once
+        assert statistics.interquartile_mean_estimate(values, 0.95, np.random.default_rng(1)) == at_once
 
 
 # Shares
@@ -435,7 +433,7 @@ IQM_CASES = [(n, solved) for n in (5, 10, 20, 40) for solved in (0.1, 0.5, 0.7)]
 def test_interquartile_mean_interval_covers(n: int, solved: float) -> None:
     rng = np.random.default_rng(n)
     intervals = (
-        interval(statistics.interquartile_mean(values, 0.95, rng, resamples=1_000))
+        interval(statistics.interquartile_mean_estimate(values, 0.95, rng, resamples=1_000))
         for values in draw(rng, (2_000, n), shares(solved=solved))
     )
     assert 0.93 <= coverage(intervals, true_interquartile_mean(shares(solved=solved))) <= 0.975
@@ -445,7 +443,9 @@ def test_interquartile_mean_interval_covers(n: int, solved: float) -> None:
 def test_interquartile_mean_interval_of_five_is_their_range_which_can_miss_a_hump() -> None:
     rng = np.random.default_rng(5)
     experiments = draw(rng, (2_000, 5), shares(solved=0.7))
-    intervals = [interval(statistics.interquartile_mean(values, 0.95, rng)) for values in experiments]
+    intervals = [
+        interval(statistics.interquartile_mean_estimate(values, 0.95, rng)) for values in experiments
+    ]
     for ends, values in zip(intervals, experiments, strict=True):
         assert ends == pytest.approx((values.min(), values.max()))
     true = true_interquartile_mean(shares(solved=0.7))
@@ -458,7 +458,7 @@ def test_interquartile_mean_interval_covers_with_diverged_replicates(n: int) -> 
     rng = np.random.default_rng(n)
     humps = shares(solved=0.5, diverged=0.1)
     intervals = (
-        interval(statistics.interquartile_mean(values, 0.95, rng, resamples=1_000))
+        interval(statistics.interquartile_mean_estimate(values, 0.95, rng, resamples=1_000))
         for values in draw(rng, (2_000, n), humps)
     )
     assert 0.93 <= coverage(intervals, true_interquartile_mean(humps)) <= 0.975

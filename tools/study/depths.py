@@ -140,8 +140,8 @@ def solved_rows(found: Grid, groups: Sequence[Group], recall: bool) -> Iterator[
                     now = found.outcomes[value][name].at(epoch)
                     count, total = int(now.solved.sum()), len(now.solved)
                     yield (
-                        value, epoch, group.cell, group.wish, one.num_layers, name, count / total,
-                        *(statistics.share_interval(count, total, LEVEL) or ("", "")),
+                        value, epoch, group.cell, group.wish, one.num_layers, name,
+                        *statistics.share(count, total, LEVEL),
                         statistics.interquartile_mean(now.test), float(now.diverged.mean()),
                         linear_reach(one.hidden_size, one.num_layers) if recall else "",
                     )  # fmt: skip
