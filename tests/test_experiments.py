@@ -20,26 +20,24 @@ def wait_for_experiments(count: int, folder: Path, run: Run) -> str:
 
 
 @pytest.mark.slow
-def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> None:
+def test_a_queue_finishes_on_two_workers(project: Path, run: Run) -> None:
     compiled = cache_folder()
     before = {path: path.stat().st_mtime_ns for path in compiled.iterdir()}
-    queued = run(
-        "dvc exp run --queue -S models.stacked.num_layers=1,3 -S models.stacked.lr=0.003,0.03", project
-    )
-    assert queued.stdout.count("Queued experiment") == 4
+    queued = run("dvc exp run --queue -S models.stacked.num_layers=1,3 -S models.stacked.lr=0.003", project)
+    assert queued.stdout.count("Queued experiment") == 2
     try:
         assert run("dvc queue start --jobs 2", project, OMP_NUM_THREADS="1").returncode == 0
-        status = wait_for_experiments(4, project, run)
+        status = wait_for_experiments(2, project, run)
     finally:
         run("dvc queue stop --kill", project)
-    assert (status.count("Success"), status.count("Failed")) == (4, 0), status
+    assert (status.count("Success"), status.count("Failed")) == (2, 0), status
 
     names = run("dvc exp list --name-only", project).stdout.split()
     review = run(f"python -m tools.review HEAD {' '.join(names)}", project)
     assert (review.returncode, review.stderr) == (0, "")
-    for layers in ("1", "3"):
-        for lr in ("0.003", "0.03"):
-            assert f": models.stacked.num_layers={layers}, models.stacked.lr={lr};" in review.stdout
+    changes = {f"models.stacked.num_layers={layers}, models.stacked.lr=0.003" for layers in (1, 3)}
+    for change in changes:
+        assert f": {change};" in review.stdout
 
     # The temporary folders are not the workspace, and use what was compiled there.
     assert run("git status --porcelain", project).stdout == ""
@@ -51,12 +49,7 @@ def test_a_queue_of_four_finishes_on_two_workers(project: Path, run: Run) -> Non
     assert sorted(outcome.split()[-1] for _, outcome in paragraphs if outcome.split()[-1] in names) == sorted(
         names
     )
-    changed = {changes for changes, _ in paragraphs}
-    assert changed == {"the last commit"} | {
-        f"models.stacked.num_layers={layers}, models.stacked.lr={lr}"
-        for layers in (1, 3)
-        for lr in (0.003, 0.03)
-    }
+    assert {changed for changed, _ in paragraphs} == {"the last commit"} | changes
 
 
 def test_a_second_clone_pulls_and_finds_everything_up_to_date(

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -50,18 +50,22 @@ def _check_platform(cell: str) -> None:
         import numba  # noqa: F401
     except (ImportError, OSError) as error:  # missing, or one of its libraries does not load
         raise _unsupported(one_line(error)) from error
-    if "NUMBA_CPU_NAME" in os.environ:
-        # For a CPU that it cannot serve, LLVM ends the process instead of raising anything.
-        check = f"from stages.train.exact.trainer import check_platform; check_platform({cell!r})"
-        done = subprocess.run([sys.executable, "-c", check], check=False, capture_output=True, text=True)
-        if done.returncode != 0 and "Traceback" not in done.stderr:
-            raise _unsupported(f"Numba cannot compile for {os.environ['NUMBA_CPU_NAME']}")
+    if "NUMBA_CPU_NAME" in os.environ and _ends_the_process(cell):
+        raise _unsupported(f"Numba cannot compile for {os.environ['NUMBA_CPU_NAME']}")
     from stages.train.exact.trainer import check_platform
 
     try:
         check_platform(cell)
     except RuntimeError as error:  # what LLVM raises
         raise _unsupported(one_line(error)) from error
+
+
+@cache
+def _ends_the_process(cell: str) -> bool:
+    """Whether LLVM does that, as for a CPU that it cannot serve, instead of raising anything."""
+    check = f"from stages.train.exact.trainer import check_platform; check_platform({cell!r})"
+    done = subprocess.run([sys.executable, "-c", check], check=False, capture_output=True, text=True)
+    return done.returncode != 0 and "Traceback" not in done.stderr
 
 
 def _unsupported(reason: str) -> InputError:

@@ -43,22 +43,15 @@ def run(cache: Path, *numbers: str, folder: Path = TOP) -> list[str]:
 
 
 def test_compiled_code_is_kept_by_content(tmp_path: Path) -> None:
+    """And apart where it closes over other things: compiled in processes of their own, it has the same symbols."""
     cache, clone = tmp_path / "cache", tmp_path / "clone"
     shutil.copytree(TOP / "stages", clone / "stages", ignore=shutil.ignore_patterns("__pycache__"))
-    assert run(cache, "2") == ["compiled 201"]
-    assert run(cache, "2", folder=clone) == ["loaded 201"]
-    for changed in (clone / "stages/data.py", clone / "stages/train/exact/activations.py"):
-        assert run(cache, "2", folder=clone) == ["loaded 201"]
-        with changed.open("a") as file:
-            file.write("# changed\n")
-    assert run(cache, "2", folder=clone) == ["compiled 201"]
-
-
-def test_functions_that_close_over_other_things_are_kept_apart(tmp_path: Path) -> None:
-    """Compiled in processes of their own, they would have the same symbols."""
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(run, [tmp_path] * 2, ["2", "3"])) == [["compiled 201"], ["compiled 301"]]
-    assert run(tmp_path, "2", "3") == ["loaded 201", "loaded 301"]
+        assert list(pool.map(run, [cache] * 2, ["2", "3"])) == [["compiled 201"], ["compiled 301"]]
+    for source, found in (("data.py", "loaded"), ("train/exact/activations.py", "compiled")):
+        with (clone / "stages" / source).open("a") as file:
+            file.write("# changed\n")
+        assert run(cache, "2", "3", folder=clone) == [f"{found} 201", f"{found} 301"]
 
 
 def hits(function: Callable) -> int:
