@@ -135,7 +135,7 @@ def load_params() -> Params:
     except FileNotFoundError:
         raise InputError(f"{PATH}: missing; run from the top folder of the project") from None
     except ValidationError as error:
-        problem = _explain(error)
+        problem = explain(error)
     except ValueError as error:  # no YAML, no UTF-8
         problem = str(error)
     # `dvc exp run -S` leaves what it set, but for its temporary folders.
@@ -144,7 +144,7 @@ def load_params() -> Params:
     raise InputError(f"{PATH}: {problem}{undo if changed and '.dvc' not in Path.cwd().parts else ''}")
 
 
-def _explain(error: ValidationError) -> str:
+def explain(error: ValidationError) -> str:
     """Return one mistake as `key: found ...; allowed: ...`; a misspelt key before the one it leaves out."""
     unknown = "extra_forbidden", "invalid_key"
     first = min(error.errors(), key=lambda mistake: mistake["type"] not in unknown)

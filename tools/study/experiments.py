@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
+from pydantic import ValidationError
 
 from stages.errors import InputError
-from stages.params import Params
+from stages.params import Params, explain
 from stages.results import Estimate, Results
 from tools.revisions import Files
 from tools.study.studies import Run, Study
@@ -92,7 +93,10 @@ def params_of(study: Study, run: Run, params: Params, best: Mapping[str, float])
         for name in sections:
             section = section[name]
         section[last] = value
-    return Params.model_validate(nested)
+    try:
+        return Params.model_validate(nested)
+    except ValidationError as error:
+        raise InputError(f"tools/study/studies.py: {run.title}: {explain(error)}") from None
 
 
 def entries(study: Study) -> dict[str, dict[str, Any]]:

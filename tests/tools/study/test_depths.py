@@ -94,7 +94,7 @@ def test_every_run_of_every_study_has_valid_params(name: str, params: Params) ->
 
 def test_a_delay_beyond_the_sequence_gets_a_line(params: Params) -> None:
     study = studies.recall(values=(10, 40))
-    with pytest.raises(InputError, match=r"data\.delay: found 40; allowed with data\.task recall"):
+    with pytest.raises(InputError, match=r"delay 40: data\.delay: found 40; allowed: with data\.task recall"):
         duration.announcement("recall", study, params)
 
 
