@@ -5,7 +5,8 @@ form that reads back as the same float32.
 """
 
 import math
-import shutil
+import re
+import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -14,10 +15,14 @@ import numpy as np
 import pandas as pd
 from safetensors.numpy import load_file, save
 
+from stages.errors import one_line
 from stages.files import read, replacing, write_csv
+from stages.params import NAME, DataParams
 
 DATA = Path("data")
 DATASET = DATA / "dataset.safetensors"
+# A model's file, and what a run that was killed left of one.
+OF_MODEL = re.compile(rf"{NAME}\.(csv|safetensors)|\.{NAME}\.(csv|safetensors)\..*partial")
 LOSSES_COLUMNS = ("replicate", "epoch", "train_mse", "test_mse")
 
 Weights: TypeAlias = dict[str, np.ndarray]  # float32 arrays by the PyTorch module's parameter names
@@ -63,27 +68,30 @@ def write_dataset(dataset: Dataset) -> None:
     _write_arrays(DATASET, dataset._asdict())
 
 
-def read_dataset() -> Dataset:
+def read_dataset(data: DataParams) -> Dataset:
     """Return data/dataset.safetensors.
 
     Raises:
-        InputError: it is missing, damaged, or its arrays do not fit together.
+        InputError: it is missing, damaged, or another than `data:` in params.yaml describes.
     """
-    return read(DATASET, "generate", _parse_dataset)
+
+    def parse(path: Path) -> Dataset:
+        arrays = load_file(path)
+        sizes = data.seq_length, arrays["x_train"].shape[-1]
+        for name, samples in (("train", data.num_samples), ("test", data.test_samples)):
+            _check_array(arrays, f"x_{name}", (samples, *sizes))
+            _check_array(arrays, f"y_{name}", (samples, 1))
+        return Dataset(*(arrays[name] for name in Dataset._fields))
+
+    return read(DATASET, "generate", parse)
 
 
-def _parse_dataset(path: Path) -> Dataset:
-    arrays = load_file(path)
-    dataset = Dataset(*(arrays[name] for name in Dataset._fields))
-    for x, y in ((dataset.x_train, dataset.y_train), (dataset.x_test, dataset.y_test)):
-        fits = (
-            x.ndim == 3 and x.size > 0 and x.shape[1:] == dataset.x_train.shape[1:] and y.shape == (len(x), 1)
-        )
-        if not fits or not x.dtype == y.dtype == np.float32:
-            raise ValueError(
-                f"found x {x.shape} {x.dtype}, y {y.shape} {y.dtype}; allowed: (N, T, I) and (N, 1), float32"
-            )
-    return dataset
+def _check_array(arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> None:
+    array = arrays[name]
+    if array.shape != shape or array.dtype != np.float32:
+        raise ValueError(f"{name}: found {array.shape} {array.dtype}; allowed: {shape} float32")
+    if array.size == 0 or not np.isfinite(array).all():
+        raise ValueError(f"{name}: found numbers that are not finite, or none")
 
 
 def write_losses(model: str, losses: Losses) -> None:
@@ -122,7 +130,11 @@ def _parse_rows(table: pd.DataFrame) -> tuple[np.ndarray, ...]:
     replicate, epoch, train_mse, test_mse = (table[name].to_numpy(str) for name in LOSSES_COLUMNS)
     if len(table) == 0:
         raise ValueError("no rows")
-    mses = (np.where(mse == "", "nan", mse).astype(np.float32) for mse in (train_mse, test_mse))
+    if (train_mse == "").any():
+        raise ValueError("train_mse is missing")
+    mses = [np.where(mse == "", "nan", mse).astype(np.float32) for mse in (train_mse, test_mse)]
+    if any((mse < 0).any() for mse in mses):
+        raise ValueError("found an MSE below 0")
     return replicate.astype(np.int32), epoch.astype(np.int32), *mses, test_mse != ""
 
 
@@ -137,18 +149,20 @@ def read_weights(model: str) -> Weights:
 
 
 def remove_other_models(models: Iterable[str]) -> None:
-    """Delete what lies in data/losses and data/models but belongs to none of `models`.
+    """Delete the models' files in data/losses and data/models that belong to none of `models`, and name what is none.
 
     A model taken out of params.yaml leaves its files behind, and DVC hashes the folders: without this, an old
-    clone and a fresh one would end with different hashes.
+    clone and a fresh one would end with different hashes. Of a link it is the link that is deleted.
     """
     keep = {path(name) for name in models for path in (losses_path, weights_path)}
-    for folder in {path.parent for path in keep}:
-        for path in folder.iterdir():
-            if path.is_dir():
-                shutil.rmtree(path)
-            elif path not in keep:
-                path.unlink()
+    others = {path for folder in {path.parent for path in keep} for path in folder.iterdir()} - keep
+    of_models = {
+        path for path in others if OF_MODEL.fullmatch(path.name) and (path.is_symlink() or not path.is_dir())
+    }
+    for path in of_models:
+        path.unlink()
+    if unknown := sorted(map(str, others - of_models)):
+        print(f"{one_line(', '.join(unknown))}: left alone; no model's file", file=sys.stderr)
 
 
 def _write_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from stages import data
 from stages.data import Dataset, Losses
 from stages.errors import InputError
 from stages.files import write_text
+from stages.params import DataParams
+
+DATA = DataParams(task="mean", num_samples=3, test_samples=1, seq_length=2, delay=None, seed=0)
 
 
 @pytest.fixture(autouse=True)
@@ -59,6 +63,9 @@ def test_losses_tell_not_measured_from_diverged() -> None:
         "replicate,epoch,train_mse\n0,0,1\n",
         "replicate,epoch,train_mse,test_mse\n0,0,1,1\n0,2,1,1\n",
         "replicate,epoch,train_mse,test_mse\n0,0,1,1\n0,1,one,1\n",
+        "replicate,epoch,train_mse,test_mse\n0,0,1,1\n0,1,,1\n",
+        "replicate,epoch,train_mse,test_mse\n0,0,1,1\n0,1,1,-1e-9\n",
+        "replicate,epoch,train_mse,test_mse\n0,0,-inf,1\n0,1,1,1\n",
         "replicate,epoch,train_mse,test_mse\n0,0,1,1\n1,0,1,\n",
         "replicate,epoch,train_mse,test_mse\n0,1,1,1\n0,0,1,1\n",
     ],
@@ -74,16 +81,36 @@ def test_damaged_losses_get_one_line(text: str) -> None:
 def test_dataset_and_weights_come_back() -> None:
     x, y = np.ones((3, 2, 1), np.float32), np.zeros((3, 1), np.float32)
     data.write_dataset(Dataset(x, y, x[:1], y[:1]))
-    assert [array.shape for array in data.read_dataset()] == [(3, 2, 1), (3, 1), (1, 2, 1), (1, 1)]
+    assert [array.shape for array in data.read_dataset(DATA)] == [(3, 2, 1), (3, 1), (1, 2, 1), (1, 1)]
     data.write_weights("single", {"b": x, "a": y})
     assert data.read_weights("single")["b"].tobytes() == x.tobytes()
 
 
-def test_a_dataset_whose_arrays_do_not_fit_gets_one_line() -> None:
-    x, y = np.ones((3, 2, 1), np.float32), np.zeros((2, 1), np.float32)
-    data.write_dataset(Dataset(x, y, x, y))
-    with pytest.raises(InputError, match=r"^data/dataset.safetensors: damaged \(found x \(3, 2, 1\)"):
-        data.read_dataset()
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        ({"num_samples": 4}, r"x_train: found \(3, 2, 1\) float32; allowed: \(4, 2, 1\) float32"),
+        ({"test_samples": 2}, r"x_test: found \(1, 2, 1\) float32; allowed: \(2, 2, 1\) float32"),
+        ({"seq_length": 3}, r"x_train: found \(3, 2, 1\) float32; allowed: \(3, 3, 1\) float32"),
+        ({"y_train": np.zeros((2, 1), np.float32)}, r"y_train: found \(2, 1\) float32; allowed: \(3, 1\)"),
+        (
+            {"x_test": np.ones((1, 2, 2), np.float32)},
+            r"x_test: found \(1, 2, 2\) float32; allowed: \(1, 2, 1\)",
+        ),
+        ({"x_test": np.ones((1, 2, 1))}, r"x_test: found \(1, 2, 1\) float64"),
+        ({"x_train": np.full((3, 2, 1), np.inf, np.float32)}, "x_train: found numbers that are not finite"),
+        ({"y_test": np.full((1, 1), np.nan, np.float32)}, "y_test: found numbers that are not finite"),
+    ],
+)
+def test_a_dataset_that_is_not_the_one_described_gets_one_line(change: dict[str, Any], problem: str) -> None:
+    x, y = np.ones((3, 2, 1), np.float32), np.zeros((3, 1), np.float32)
+    arrays = {key: value for key, value in change.items() if isinstance(value, np.ndarray)}
+    params = {key: value for key, value in change.items() if key not in arrays}
+    data.write_dataset(Dataset(x, y, x[:1], y[:1])._replace(**arrays))
+    with pytest.raises(
+        InputError, match=rf"^data/dataset.safetensors: damaged \({problem}.*`dvc repro generate`"
+    ):
+        data.read_dataset(DATA.model_copy(update=params))
 
 
 @pytest.mark.parametrize("reader", [data.read_losses, data.read_weights])
@@ -98,11 +125,31 @@ def test_damaged_weights_get_one_line() -> None:
         data.read_weights("single")
 
 
-def test_other_models_files_are_removed_and_the_rest_stays() -> None:
+def test_other_models_files_are_removed_and_what_is_none_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("single", "wide"):
         data.write_losses(name, some_losses())
         data.write_weights(name, {"a": np.ones(1)})
-    write_text(data.losses_path("single").with_name(".single.csv.partial"), "left by a kill")
+    write_text(data.losses_path("single").with_name(".single.csv.0a.partial"), "left by a kill")
     data.remove_other_models(["single"])
     left = {path for path in data.DATA.rglob("*") if path.is_file()}
     assert left == {data.losses_path("single"), data.weights_path("single")}
+    assert capsys.readouterr().err == ""
+
+    write_text(Path("elsewhere/kept"), "")
+    losses, models = data.losses_path("single").parent, data.weights_path("single").parent
+    (losses / "old.csv").symlink_to(Path("elsewhere").resolve())
+    (losses / "link").symlink_to(Path("elsewhere").resolve())
+    write_text(models / "best\nof.csv" / "kept", "")
+    write_text(models / "folder.safetensors" / "kept", "")
+    data.remove_other_models(["single"])
+    assert not (losses / "old.csv").is_symlink()
+    for kept in (
+        "elsewhere/kept",
+        losses / "link",
+        models / "best\nof.csv/kept",
+        models / "folder.safetensors/kept",
+    ):
+        assert Path(kept).exists()
+    assert capsys.readouterr().err == (
+        "data/losses/link, data/models/best of.csv, data/models/folder.safetensors: left alone; no model's file\n"
+    )

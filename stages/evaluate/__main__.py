@@ -13,7 +13,8 @@ from stages.streams import stream
 
 def main() -> None:
     """Write reports/details.json, metrics.json and the tables beside them."""
-    params, dataset = load_params(), read_dataset()
+    params = load_params()
+    dataset = read_dataset(params.data)
     samples, steps, inputs = dataset.x_train.shape
     architectures = {name: architecture(model, inputs) for name, model in params.models.items()}
     losses = {name: checked_losses(name, params.train) for name in params.models}

@@ -21,7 +21,7 @@ def main() -> None:
     """Write data/losses/<model>.csv and data/models/<model>.safetensors."""
     params = load_params()
     name = model_name(sys.argv[1:], params)
-    model, train, dataset = params.models[name], params.train, read_dataset()
+    model, train, dataset = params.models[name], params.train, read_dataset(params.data)
     N, T, input_size = dataset.x_train.shape
     network = architecture(model, input_size)
     training = Training(
