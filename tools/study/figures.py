@@ -85,23 +85,27 @@ def improvement(table: pd.DataFrame, knob: str, level: float) -> Figure:
 
 
 def _panels(table: pd.DataFrame, knob: str, up: str) -> tuple[Figure, list[tuple[Axes, pd.DataFrame]]]:
-    """Return a figure with a column for each group of models and a row for each number of epochs, and their rows."""
+    """Return a figure with a column for each group of models and a row for each number of epochs, and their rows.
+
+    One group has its panels side by side.
+    """
     groups = list(table[["cell", "wish"]].drop_duplicates().itertuples(index=False))
     epochs = sorted(table["epoch"].unique())
-    figure = Figure(figsize=(WIDTH, 2.7 * len(epochs) + 1.3), layout="constrained")
-    grid = figure.subplots(len(epochs), len(groups), squeeze=False, sharex=True, sharey=True)
+    rows, columns = (len(epochs), len(groups)) if len(groups) > 1 else (1, len(epochs))
+    figure = Figure(figsize=(WIDTH, 2.9 * rows + 1.2), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
     panels = []
-    values = sorted(table["value"].unique())
-    for (row, epoch), (column, (cell, wish)) in product(enumerate(epochs), enumerate(groups)):
-        axes = grid[row, column]
+    for axes, (epoch, (cell, wish)) in zip(grid.flat, product(epochs, groups), strict=True):
         chosen = (table["cell"] == cell) & (table["wish"] == wish) & (table["epoch"] == epoch)
         panels.append((axes, table[chosen]))
-        axes.set_title(f"{cell}, about {wish:,} parameters,\n{words.epochs(epoch)}", fontsize=11)
+        axes.set_title(f"{cell}\nabout {wish:,} parameters\n{words.epochs(epoch)}", fontsize=11)
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.set_xticks(values)
-    figure.supxlabel(knob, fontsize=12)
-    figure.supylabel(up, fontsize=12)
+        axes.set_xticks(sorted(table["value"].unique()))
+    for axes in grid[-1]:
+        axes.set_xlabel(knob)
+    for axes in grid[:, 0]:
+        axes.set_ylabel(up)
     return figure, panels
 
 
