@@ -11,10 +11,11 @@ from stages.files import try_to_write
 from stages.memory import check_memory
 from stages.params import Params, load_params
 from stages.streams import stream
+from stages.train import cluster
 from stages.train.engines import load_engine
 from stages.train.store import Store
 from stages.train.training import Training, TrainState, start
-from stages.train.workers import available_threads, epochs_at_once, train_all
+from stages.train.workers import Job, available_threads, train_all
 
 
 def main() -> None:
@@ -22,26 +23,24 @@ def main() -> None:
     params = load_params()
     name = model_name(sys.argv[1:], params)
     model, train, dataset = params.models[name], params.train, read_dataset(params.data)
-    N, T, input_size = dataset.x_train.shape
-    network = architecture(model, input_size)
+    network = architecture(model, dataset.x_train.shape[2])
     training = Training(
         train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every
     )
-    engine = load_engine(train.engine, network.cell, train.device)
-    threads = available_threads() if engine.threads else 1
+    job, engine = Job(name, dataset, network, training), load_engine(train.engine, network.cell, train.device)
+    scheduler = cluster.scheduler_address() if engine.arithmetic else None
+    threads = min(available_threads() if engine.threads else 1, train.replicates)
     check_memory(
         f"models.{name}, data and train",
-        min(threads, train.replicates) * engine.memory_needed(network, training, dataset)
+        (0 if scheduler else threads) * engine.memory_needed(network, training, dataset)
         + train.replicates * (12 * network.parameters() + 16 * train.epochs),
     )
-
     try_to_write(losses_path(name), weights_path(name))
     with Store(dataset, network, training, engine.arithmetic) as store:
 
         def begin(replicate: int) -> TrainState:
-            streams = (
-                stream(train.seed, purpose, name, replicate) for purpose in ("initial weights", "batches")
-            )
+            purposes = "initial weights", "batches"
+            streams = (stream(train.seed, purpose, name, replicate) for purpose in purposes)
             return store.resume(replicate, start(network, *streams))
 
         def advance(state: TrainState, until: int) -> TrainState:
@@ -49,17 +48,11 @@ def main() -> None:
 
         if engine.arithmetic is None:
             print(f"{name}: engine torch keeps nothing; where it is interrupted it starts again")
-        trained = train_all(
-            begin,
-            advance,
-            store.keep,
-            range(train.replicates),
-            threads=threads,
-            epochs=train.epochs,
-            # A step is one forward pass, and two for the gradients by inputs and by weights.
-            at_once=epochs_at_once(train.epochs, 3 * N * network.multiply_adds(T)),
-            name=name,
-        )
+        replicates = range(train.replicates)
+        if scheduler:
+            trained = cluster.train_all(job, begin, store.keep, replicates, scheduler)
+        else:
+            trained = train_all(job, begin, advance, store.keep, replicates, threads)
     write_losses(
         name,
         Losses(

@@ -1,17 +1,40 @@
-"""Replicates, spread over this machine's cores."""
+"""Where replicates are trained: on this machine's cores, or on a cluster (cluster.py)."""
 
 import os
 import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
 
 from tqdm import tqdm
 
+from stages.architecture import Architecture
+from stages.data import Dataset
 from stages.errors import InputError
-from stages.train.training import TrainState
+from stages.train.training import Training, TrainState
 
 KEEP_EVERY = 10.0  # seconds of a replicate's training that an interrupt may cost
+MULTIPLY_ADDS_PER_SECOND = 30_000_000_000  # of a core, or so
+
+Begin = Callable[[int], TrainState]  # the state that a replicate goes on from, after up to all epochs
+Keep = Callable[[int, TrainState], None]  # takes each replicate's last state, and some on the way to it
+
+
+class Job(NamedTuple):
+    """What the replicates of a run have in common; `name` is the model's."""
+
+    name: str
+    dataset: Dataset
+    architecture: Architecture
+    training: Training
+
+    def epochs_in(self, seconds: float) -> int:
+        """Return about how many epochs of a replicate a core can do in this time; at least 1."""
+        samples, steps, _ = self.dataset.x_train.shape
+        # A step is one forward pass, and two for the gradients by inputs and by weights.
+        multiply_adds = 3 * samples * self.architecture.multiply_adds(steps)
+        return max(1, int(seconds * MULTIPLY_ADDS_PER_SECOND) // multiply_adds)
 
 
 def available_threads() -> int:
@@ -28,43 +51,24 @@ def available_threads() -> int:
     return int(wanted)
 
 
-def epochs_at_once(epochs: int, multiply_adds: int) -> int:
-    """Return the epochs between two looks at progress and interrupts: a twentieth of all, between 10 ms and 1 s or so.
-
-    `multiply_adds` are an epoch's.
-    """
-    shortest, longest = (max(1, limit // multiply_adds) for limit in (300_000_000, 30_000_000_000))
-    return min(max(epochs // 20, shortest), longest)
-
-
 def train_all(
-    begin: Callable[[int], TrainState],
+    job: Job,
+    begin: Begin,
     advance: Callable[[TrainState, int], TrainState],
-    keep: Callable[[int, TrainState], None],
+    keep: Keep,
     replicates: Iterable[int],
-    *,
     threads: int,
-    epochs: int,
-    at_once: int,
-    name: str,
 ) -> list[TrainState]:
-    """Return the state of every replicate after `epochs`, in order, with a progress bar.
+    """Return the state of every replicate after the last epoch, in order, with a progress bar.
 
-    A replicate is one thread's work from start to end, so the number of threads cannot matter to the result.
-
-    Args:
-        begin: gives the state that a replicate goes on from, after any number of epochs up to all of them.
-        advance: trains one up to so many epochs.
-        keep: is called with each replicate's last state, and with states on the way to it, every KEEP_EVERY seconds.
-        replicates: their numbers.
-        threads: how many are trained side by side.
-        epochs: of training.
-        at_once: epochs between two looks at progress and interrupts.
-        name: the model's.
+    A replicate is one thread's work from start to end, so the number of threads cannot matter to the result. `advance`
+    trains one up to so many epochs. What is on the way is kept every KEEP_EVERY seconds.
     """
-    replicates = list(replicates)
+    replicates, epochs = list(replicates), job.training.epochs
+    # Between two looks at progress and interrupts a twentieth of all, between 10 ms and 1 s or so.
+    at_once = min(max(epochs // 20, job.epochs_in(0.01)), job.epochs_in(1))
     stopped = threading.Event()
-    with tqdm(total=len(replicates) * epochs, desc=name, unit="epoch", mininterval=0.5) as bar:
+    with progress_bar(job, len(replicates)) as bar:
 
         def train(replicate: int) -> TrainState:
             state = begin(replicate)
@@ -73,7 +77,7 @@ def train_all(
             while True:
                 if stopped.is_set():
                     raise KeyboardInterrupt
-                # Of a state that has done all epochs, this measures the last losses, which are not told apart.
+                # Of a state that has done all epochs this measures the last losses, which are not told apart.
                 before, state = state.epoch, advance(state, min(state.epoch + at_once, epochs))
                 bar.set_postfix(mse=f"{state.train_mse[before]:.1e}", refresh=False)
                 bar.update(state.epoch - before)
@@ -94,3 +98,8 @@ def train_all(
                 stopped.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
+
+
+def progress_bar(job: Job, replicates: int) -> tqdm:
+    """Return the bar over all epochs of all replicates."""
+    return tqdm(total=replicates * job.training.epochs, desc=job.name, unit="epoch", mininterval=0.5)

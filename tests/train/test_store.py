@@ -19,6 +19,7 @@ from stages.train import workers
 from stages.train.exact import trainer
 from stages.train.store import LIMIT, Store, pack, store_folder, unpack
 from stages.train.training import TrainState, start
+from stages.train.workers import Job
 from tests.conftest import TOP
 from tests.train.cases import TRAINING, content, mean_task
 
@@ -55,9 +56,8 @@ def run(
         def advance(state: TrainState, until: int) -> TrainState:
             return trainer.advance(state, dataset, NETWORK, training, until)
 
-        trained = workers.train_all(
-            resume, advance, store.keep, range(replicates), threads=1, epochs=epochs, at_once=2, name="any"
-        )
+        job = Job("any", dataset, NETWORK, training)
+        trained = workers.train_all(job, resume, advance, store.keep, range(replicates), 1)
     return [state.epoch for state in began], trained
 
 
@@ -249,6 +249,7 @@ def half(write):
 
 os.environ[test_store.LIMIT] = "1"
 workers.KEEP_EVERY = 0
+workers.MULTIPLY_ADDS_PER_SECOND = 1  # so that there is a look at progress an epoch
 workers.time.monotonic = lambda: 0.0  # so that every look at progress keeps a state
 test_store.trainer.check_platform(test_store.NETWORK.cell)  # compiled before the forks
 Path, top = files.Path, files.Path(sys.argv[1])

@@ -2,18 +2,24 @@
 
 import threading
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
 
 from stages.architecture import Architecture
+from stages.data import Dataset
 from stages.errors import InputError
 from stages.train import workers
 from stages.train.training import TrainState
-from tests.train.cases import begin
+from stages.train.workers import Job
+from tests.train.cases import TRAINING, begin
 
-OPTIONS: dict[str, Any] = {"epochs": 5, "at_once": 2, "name": "any"}
+
+def job(epochs: int = 5) -> Job:
+    """A job so large that a replicate advances two epochs at once."""
+    x = np.zeros((10_000, 1, 1), np.float32)
+    architecture = Architecture("rnn_tanh", 1, 60, 1)
+    return Job("any", Dataset(x, x[:, 0], x, x[:, 0]), architecture, TRAINING._replace(epochs=epochs))
 
 
 def forget(replicate: int, state: TrainState) -> None:
@@ -39,7 +45,7 @@ def test_results_are_in_order_whatever_finishes_first(threads: int) -> None:
             assert last_started.wait(30)
         return go_on(state, until)
 
-    trained = workers.train_all(begin_replicate, advance, forget, range(2), threads=threads, **OPTIONS)
+    trained = workers.train_all(job(), begin_replicate, advance, forget, range(2), threads)
     assert [(state.steps, state.epoch) for state in trained] == [(0, 5), (1, 5)]
 
 
@@ -50,24 +56,34 @@ def test_a_replicate_advances_a_few_epochs_at_once(capsys: pytest.CaptureFixture
         seen.append((state.epoch, until))
         return go_on(state, until)
 
-    workers.train_all(begin_replicate, advance, forget, range(1), threads=1, **OPTIONS)
+    workers.train_all(job(), begin_replicate, advance, forget, range(1), 1)
     assert seen == [(0, 2), (2, 4), (4, 5)]
     assert "5/5" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
-    ("epochs", "multiply_adds", "at_once"),
-    [(1000, 10**8, 50), (1000, 10**4, 30_000), (1000, 10**10, 3), (10, 10**12, 1)],
+    ("hidden_size", "epochs", "looks"),
+    [(1, 10_000, [2439, 4878]), (32, 1000, [50, 100, 150]), (1000, 9, [1, 2])],
 )
 def test_looks_at_progress_are_neither_too_many_nor_too_few(
-    epochs: int, multiply_adds: int, at_once: int
+    hidden_size: int, epochs: int, looks: list[int]
 ) -> None:
-    assert workers.epochs_at_once(epochs, multiply_adds) == at_once
+    seen: list[int] = []
+
+    def advance(state: TrainState, until: int) -> TrainState:
+        seen.append(until)
+        return go_on(state, until)
+
+    x = np.zeros((1000, 20, 1), np.float32)
+    architecture = Architecture("rnn_tanh", 1, hidden_size, 1)
+    job = Job("any", Dataset(x, x[:, 0], x, x[:, 0]), architecture, TRAINING._replace(epochs=epochs))
+    workers.train_all(job, begin_replicate, advance, forget, range(1), 1)
+    assert seen[: len(looks)] == looks
 
 
 @pytest.mark.parametrize(
     ("seconds_to_keep", "kept"),
-    [(0.001, [5, 10, 15, 20, 25, 30]), (0.2, [5, 15, 25, 30])],
+    [(2**-10, [4, 8, 12, 16, 20, 24, 28, 30]), (0.25, [4, 14, 24, 30])],
 )
 def test_states_on_the_way_are_kept_as_often_as_it_costs_little(
     seconds_to_keep: float, kept: list[int], monkeypatch: pytest.MonkeyPatch
@@ -78,7 +94,7 @@ def test_states_on_the_way_are_kept_as_often_as_it_costs_little(
 
     def advance(state: TrainState, until: int) -> TrainState:
         nonlocal now
-        now += 2.0 * (until - state.epoch)
+        now += 2.5 * (until - state.epoch)
         return go_on(state, until)
 
     def keep(replicate: int, state: TrainState) -> None:
@@ -86,8 +102,7 @@ def test_states_on_the_way_are_kept_as_often_as_it_costs_little(
         now += seconds_to_keep
         seen.append(state.epoch)
 
-    options = OPTIONS | {"epochs": 30, "at_once": 1}
-    workers.train_all(begin_replicate, advance, keep, range(1), threads=1, **options)
+    workers.train_all(job(epochs=30), begin_replicate, advance, keep, range(1), 1)
     assert seen == kept
 
 
@@ -104,7 +119,7 @@ def test_a_replicate_that_was_begun_goes_on_and_one_that_is_done_is_measured_alo
     def keep(replicate: int, state: TrainState) -> None:
         kept.append((replicate, state.epoch))
 
-    workers.train_all(begin, advance, keep, range(2), threads=1, **OPTIONS)
+    workers.train_all(job(), begin, advance, keep, range(2), 1)
     assert seen == [(0, 3, 5), (1, 5, 5)]
     assert kept == [(0, 5)]
 
@@ -117,7 +132,7 @@ def test_a_failure_stops_the_replicates_still_to_come() -> None:
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        workers.train_all(begin_replicate, advance, forget, range(1000), threads=1, **OPTIONS)
+        workers.train_all(job(), begin_replicate, advance, forget, range(1000), 1)
     assert len(started) < 1000
 
 
