@@ -75,6 +75,7 @@ def train_all(
     """
     import dask
     import distributed
+    from distributed.client import FutureCancelledError as CancelledError
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said below, in a line
     warnings.filterwarnings("ignore", module="distributed")
@@ -90,7 +91,7 @@ def train_all(
     except (OSError, ValueError) as error:
         raise InputError(f"{address}: no Dask scheduler answers ({one_line(error)})") from None
     with client, progress_bar(job, len(replicates)) as bar:
-        dataset = client.scatter(job.dataset, broadcast=True, hash=True)
+        dataset: Future | None = None  # on the workers
 
         def state_of(replicate: int) -> TrainState:
             if replicate not in states:
@@ -122,7 +123,9 @@ def train_all(
             try:
                 threads = client.nthreads()
             except OSError:
-                raise _lost(address) from None
+                raise InputError(
+                    f"{address}: the scheduler is lost; what is finished is kept, and the next run goes on"
+                ) from None
             allowed = sorted(threads.keys() - refused)
             if refused and not allowed:
                 raise InputError(f"{address}: no worker is left that can be used")
@@ -136,6 +139,8 @@ def train_all(
             if not threads and not waited:
                 waited = True
                 bar.write(f"{address}: no workers yet; this waits for one, Ctrl-C ends it", file=sys.stderr)
+            if threads and dataset is None:  # without workers this would wait in silence
+                dataset = client.scatter(job.dataset, broadcast=True, hash=True)
             bar.set_description(
                 f"{job.name}, workers: {len(allowed)}, {client.dashboard_link}", refresh=False
             )
@@ -146,30 +151,30 @@ def train_all(
                 future = done.get(timeout=LOOK_EVERY)
             except queue.Empty:
                 continue
-            shard = running.pop(future, [])
-            if shard and future.status == "finished":
-                for replicate, packed in zip(shard, future.result(), strict=True):
+            if future not in running:  # it was taken back
+                continue
+            shard = running.pop(future)
+            try:
+                advanced = future.result()
+            except RefusedError as refusal:
+                worker, why = refusal.args
+                refused.add(worker)
+                waiting.extendleft(shard)
+                bar.write(f"{worker}: not used: {why}", file=sys.stderr)
+            except CancelledError:  # lost with its worker, which may have held the data set too
+                waiting.extendleft(shard)
+                dataset = None
+            except Exception as error:
+                raise InputError(f"{address}: {one_line(error)}; what is finished is kept") from error
+            else:
+                for replicate, packed in zip(shard, advanced, strict=True):
                     before, states[replicate] = states[replicate].epoch, unpack(packed)
                     bar.update(states[replicate].epoch - before)
                     if before < states[replicate].epoch:
                         keep(replicate, states[replicate])
                     if states[replicate].epoch < epochs:
                         waiting.appendleft(replicate)
-            elif shard and future.status == "error":
-                error = future.exception()
-                if not isinstance(error, RefusedError):
-                    raise InputError(f"{address}: {one_line(error)}; what is finished is kept") from error
-                worker, why = error.args
-                refused.add(worker)
-                waiting.extendleft(shard)
-                bar.write(f"{worker}: not used: {why}", file=sys.stderr)
-            elif shard:
-                raise _lost(address)
     return [states[replicate] for replicate in replicates]
-
-
-def _lost(address: str) -> InputError:
-    return InputError(f"{address}: the scheduler is lost; what is finished is kept, and the next run goes on")
 
 
 def advance(
