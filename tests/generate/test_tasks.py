@@ -13,6 +13,7 @@ from stages.generate import recall
 from stages.generate.tasks import make_dataset, task
 from stages.params import DataParams
 from stages.streams import stream
+from tests.conftest import TOP
 
 TASKS = ("mean", "recall", "adding")
 
@@ -114,6 +115,19 @@ def test_neither_sets_size_moves_the_other(name: str) -> None:
 def test_bytes_never_change(name: str, digest: str) -> None:
     content = b"".join(array.tobytes() for array in dataset(name, 1000, 1000))
     assert hashlib.sha256(content).hexdigest() == digest
+
+
+def test_a_task_has_words_of_its_own() -> None:
+    words = {
+        name: (task(name).TRUE_LABEL, task(name).PREDICTED_LABEL, task(name).note(params(name, 1, 1)))
+        for name in TASKS
+    }
+    assert len(set(words.values())) == len(TASKS)
+    assert [name for name, texts in words.items() if "mean of the sequence" in " ".join(texts)] == ["mean"]
+    assert "7 + 1" in words["recall"][-1]
+    assert "L (H - 1)" in words["recall"][-1]
+    plots = (TOP / "stages/plot").glob("*.*")
+    assert [path for path in plots if "of the sequence" in path.read_text()] == []
 
 
 Matrix = list[list[int]]
