@@ -9,6 +9,7 @@ from stages.evaluate.outcomes import checked_losses, compared_epochs, outcomes
 from stages.evaluate.predictions import checked_predictions
 from stages.params import Params, load_params, split_pair
 from stages.streams import stream
+from stages.train.training import training_of
 
 
 def main() -> None:
@@ -17,20 +18,19 @@ def main() -> None:
     dataset = read_dataset(params.data)
     samples, steps, inputs = dataset.x_train.shape
     architectures = {name: architecture(model, inputs) for name, model in params.models.items()}
-    losses = {name: checked_losses(name, params.train) for name in params.models}
+    losses = {
+        name: checked_losses(name, params.train.replicates, training_of(model, params.train))
+        for name, model in params.models.items()
+    }
     base = baseline(dataset)
     came_to = {name: outcomes(losses[name], base, params.evaluate.solved_r2) for name in params.models}
-    predicted = {
-        name: checked_predictions(
-            name,
-            architectures[name],
-            params.train.engine,
-            dataset,
-            losses[name].test_mse[:, -1],
-            came_to[name].at(params.train.epochs),
+    shown = {}
+    for name, of_model in came_to.items():
+        predicted = checked_predictions(
+            name, architectures[name], params.train.engine, dataset, losses[name], base
         )
-        for name in params.models
-    }
+        replicate = curves.nearest_median(of_model.test[:, -1])
+        shown[name] = replicate, predicted[replicate]
     epochs, pairs = compared_epochs(params), complete_pairs(params)
     models = metrics.models(
         architectures,
@@ -48,7 +48,7 @@ def main() -> None:
     results.write_table("progress", curves.progress(came_to, work))
     results.write_table("comparisons", curves.comparisons(came_to, pairs))
     results.write_table("outcomes", curves.outcomes(losses, epochs))
-    results.write_table("predictions", curves.predictions(predicted, dataset.y_test, came_to))
+    results.write_table("predictions", curves.predictions(shown, dataset.y_test))
     remove_other_models(params.models)
 
 

@@ -58,21 +58,17 @@ def outcomes(losses: Mapping[str, Losses], epochs: Sequence[int]) -> Iterator[tu
                 yield name, replicate, epoch, *(np.inf if np.isnan(value) else value for value in mse)
 
 
-def predictions(
-    predicted: Mapping[str, np.ndarray], y: np.ndarray, outcomes: Mapping[str, Outcomes]
-) -> Iterator[tuple]:
-    """Yield the rows of predictions.csv: what each model's replicate nearest the median test MSE predicts.
+def predictions(shown: Mapping[str, tuple[int, np.ndarray]], y: np.ndarray) -> Iterator[tuple]:
+    """Yield the rows of predictions.csv: what one replicate of each model predicts.
 
     What a diverged network predicts is blank where it is no number.
 
     Args:
-        predicted: by each model on the test data, (replicates, N).
+        shown: of each model, a replicate and what it predicts on the test data, (N,).
         y: the targets, (N, 1).
-        outcomes: of each model, whose last epoch counts.
     """
-    for name, by_replicate in predicted.items():
-        replicate = nearest_median(outcomes[name].test[:, -1])
-        for y_true, y_predicted in zip(y[:, 0], by_replicate[replicate], strict=True):
+    for name, (replicate, predicted) in shown.items():
+        for y_true, y_predicted in zip(y[:, 0], predicted, strict=True):
             yield name, replicate, y_true, "" if np.isnan(y_predicted) else y_predicted
 
 

@@ -1,5 +1,6 @@
 """What the replicates of one model came to, epoch by epoch."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -7,8 +8,9 @@ import numpy as np
 from stages.data import Losses, losses_path, maker, read_losses
 from stages.errors import InputError
 from stages.evaluate import statistics
-from stages.params import Params, TrainParams
-from stages.results import Baseline
+from stages.params import Params
+from stages.results import Baseline, Split
+from stages.train.training import Training
 
 
 class Outcomes(NamedTuple):
@@ -30,20 +32,33 @@ class Outcomes(NamedTuple):
         return Outcomes(self.epochs[column], *(array[:, column] for array in self[1:]))
 
 
-def checked_losses(name: str, train: TrainParams) -> Losses:
+def checked_losses(name: str, replicates: int, training: Training) -> Losses:
     """Return the losses of a model.
 
     Raises:
-        InputError: they are of another number of replicates or epochs than `train:` in params.yaml says.
+        InputError: they are of another number of replicates, or measured after other epochs, than params.yaml says.
     """
-    losses = read_losses(name)
-    found, allowed = losses.train_mse.shape, (train.replicates, train.epochs + 1)
+    losses, epochs = read_losses(name), training.epochs
+    found, allowed = losses.train_mse.shape, (replicates, epochs + 1)
+    problem = None
     if found != allowed:
+        problem = f"found {found[0]} replicates x {found[1]} rows, allowed: {allowed[0]} x {allowed[1]}"
+    elif (losses.measured != training.measured(np.arange(epochs + 1))).any():
+        problem = (
+            f"found test_mse after {losses.measured.sum()} of the epochs 0 to {epochs}, "
+            f"allowed: every {training.eval_every} and the last"
+        )
+    if problem:
         raise InputError(
-            f"{losses_path(name)}: found {found[0]} replicates x {found[1]} rows, allowed: {allowed[0]} x {allowed[1]} "
-            f"as params.yaml says; `dvc repro {maker(name)}` makes it"
+            f"{losses_path(name)}: {problem} as params.yaml says; `dvc repro {maker(name)}` makes it"
         )
     return losses
+
+
+def has_diverged(mse: Mapping[str, np.ndarray], baseline: Baseline) -> np.ndarray:
+    """Tell by the MSEs of the parts, "test" and "train", which replicates have diverged by either."""
+    of_parts = [statistics.diverged(mse[part], getattr(baseline.mean, part)) for part in Split._fields]
+    return np.logical_or(*of_parts)
 
 
 def outcomes(losses: Losses, baseline: Baseline, solved_r2: float) -> Outcomes:
@@ -56,7 +71,7 @@ def outcomes(losses: Losses, baseline: Baseline, solved_r2: float) -> Outcomes:
     """
     epochs = np.flatnonzero(losses.measured)
     train, test = (mse[:, epochs].astype(np.float64) for mse in (losses.train_mse, losses.test_mse))
-    diverged = statistics.diverged(train, baseline.mean.train) | statistics.diverged(test, baseline.mean.test)
+    diverged = has_diverged({"train": train, "test": test}, baseline)
     train, test = (np.where(diverged, np.inf, mse) for mse in (train, test))
     r2 = statistics.r2(test, baseline.variance.test)
     solved = np.zeros(test.shape, bool) if r2 is None else r2 >= solved_r2

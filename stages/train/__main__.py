@@ -14,7 +14,7 @@ from stages.streams import stream
 from stages.train import cluster
 from stages.train.engines import load_engine
 from stages.train.store import Store
-from stages.train.training import Training, TrainState, start
+from stages.train.training import TrainState, start, training_of
 from stages.train.workers import Job, available_threads, train_all
 
 
@@ -24,9 +24,7 @@ def main() -> None:
     name = model_name(sys.argv[1:], params)
     model, train, dataset = params.models[name], params.train, read_dataset(params.data)
     network = architecture(model, dataset.x_train.shape[2])
-    training = Training(
-        train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every
-    )
+    training = training_of(model, train)
     job, engine = Job(name, dataset, network, training), load_engine(train.engine, network.cell, train.device)
     scheduler = cluster.scheduler_address() if engine.arithmetic else None
     threads = min(available_threads() if engine.threads else 1, train.replicates)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from stages.architecture import Architecture
 from stages.data import Weights
+from stages.params import ModelParams, TrainParams
 
 
 class Training(NamedTuple):
@@ -23,6 +24,11 @@ class Training(NamedTuple):
         """Tell after which of these numbers of epochs the test MSE is measured; always after the last."""
         epoch = np.asarray(epoch)
         return (epoch % self.eval_every == 0) | (epoch == self.epochs)
+
+
+def training_of(model: ModelParams, train: TrainParams) -> Training:
+    """Return how a model is trained, by params.yaml."""
+    return Training(train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every)
 
 
 class TrainState(NamedTuple):

@@ -11,7 +11,7 @@ from stages.data import Losses
 from stages.errors import InputError
 from stages.evaluate import curves, metrics
 from stages.evaluate.outcomes import Outcomes, compared_epochs, outcomes
-from stages.evaluate.predictions import check_against_losses, check_against_torch, predictions
+from stages.evaluate.predictions import check_against_losses, check_against_torch, mse, predictions
 from stages.params import load_params
 from stages.results import Baseline, Estimate, ModelMeasure, Split
 from stages.streams import stream
@@ -140,12 +140,10 @@ def test_rows_of_the_tables() -> None:
         ("m vs n", 2, 0.5),
     ]
     assert [row[:3] for row in curves.outcomes({"m": LOSSES}, [2])] == [("m", r, 2) for r in range(4)]
-    predicted = np.arange(16, dtype=np.float32).reshape(4, 4)
-    predicted[3, 0] = np.nan
-    # Of the outcomes 0.1, inf, inf and 0.125 the median is inf, and replicate 1 the first that has it.
-    assert next(iter(curves.predictions({"m": predicted}, Y, of_models))) == ("m", 1, 0.0, 4.0)
-    one_left = of_models["m"]._replace(test=np.array([[1.0], [1.0], [1.0], [0.5]])[[3, 3, 3, 0]])
-    assert next(iter(curves.predictions({"m": predicted[::-1]}, Y, {"m": one_left}))) == ("m", 0, 0.0, "")
+    assert list(curves.predictions({"m": (1, np.array([4.0, np.nan, 0, 0]))}, Y))[:2] == [
+        ("m", 1, 0.0, 4.0),
+        ("m", 1, 1.0, ""),
+    ]
 
 
 ARCHITECTURE = Architecture("rnn_tanh", 1, 7, 2)
@@ -172,11 +170,16 @@ def test_predictions_are_the_engines_and_the_modules_alike() -> None:
 
 def test_weights_of_another_training_are_refused() -> None:
     predicted = np.random.default_rng(0).random((3, 4), dtype=np.float32)
-    mse = ((predicted - Y[:, 0]) ** 2).mean(axis=1)
-    check_against_losses("m", predicted, Y, mse, FINE)
-    off = mse * np.array([1, 1, 1.1])
-    with pytest.raises(
-        InputError, match=r"m\.safetensors: replicate 2: found a test MSE of .*; allowed: .* as in"
-    ):
-        check_against_losses("m", predicted, Y, off, FINE)
-    check_against_losses("m", predicted, Y, off, np.array([False, False, True]))
+    by_weights = {part: mse(predicted, Y) for part in ("test", "train")}
+    np.testing.assert_allclose(by_weights["test"], ((predicted - Y[:, 0]) ** 2).mean(axis=1), rtol=1e-6)
+    check_against_losses("m", by_weights, by_weights, BASELINE)
+    for part, factors in (("test", [1, 1, 1.1]), ("train", [1, 1, np.nan]), ("test", [1, 1, 1e9])):
+        off = by_weights | {part: by_weights[part] * np.array(factors)}
+        for one, other in ((by_weights, off), (off, by_weights)):
+            with pytest.raises(
+                InputError, match=rf"m\.safetensors: replicate 2: found {part}_mse .*; allowed: .* as in"
+            ):
+                check_against_losses("m", one, other, BASELINE)
+    # What has diverged by both has no digits to compare.
+    gone, too = (by_weights | {"train": by_weights["train"] * np.array([1, 1, far])} for far in (1e9, np.nan))
+    check_against_losses("m", gone, too, BASELINE)

@@ -1,0 +1,97 @@
+"""Losses, weights and tables that are not what the stage before made: a line, exit code 2, and nothing written."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from tests.conftest import Call, files, run_stages, tiny_params
+
+LOSSES, WEIGHTS = "data/losses/stacked.csv", "data/models/stacked.safetensors"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder in which every stage has run; copy it, do not change it."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "params.yaml").write_text(tiny_params())
+    run_stages(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(made: Path, tmp_path: Path) -> Path:
+    return shutil.copytree(made, tmp_path / "folder")
+
+
+def refused(call: Call, folder: Path, stage: str) -> str:
+    """Return the one line with which a stage refuses what lies in the folder, where nothing has changed."""
+    before = files(folder, "data", "reports")
+    code, out, err = call(folder, f"stages.{stage}")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert files(folder, "data", "reports") == before
+    return err
+
+
+@pytest.mark.parametrize("column", ["train_mse", "test_mse"])
+@pytest.mark.parametrize("value", ["nan", "9", "1e-9"])
+def test_a_last_loss_that_the_weights_do_not_give_is_refused(
+    folder: Path, call: Call, column: str, value: str
+) -> None:
+    """Whether it says that the replicate has diverged, or that it has learned."""
+    table = pd.read_csv(folder / LOSSES, dtype=str, keep_default_na=False)
+    table.loc[(table["replicate"] == "1") & (table["epoch"] == "4"), column] = value
+    table.to_csv(folder / LOSSES, index=False)
+    assert refused(call, folder, "evaluate").startswith(f"{WEIGHTS}: replicate 1: found {column} 0.")
+
+
+def with_test_mse(keep: Callable[[pd.Series], pd.Series]) -> Callable[[pd.DataFrame], pd.DataFrame]:
+    return lambda table: table.assign(test_mse=table["train_mse"].where(keep(table["epoch"].astype(int)), ""))
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (
+            with_test_mse(lambda epoch: epoch >= 0),
+            "found test_mse after 5 of the epochs 0 to 4, allowed: every 2",
+        ),
+        (
+            with_test_mse(lambda epoch: epoch == 4),
+            "found test_mse after 1 of the epochs 0 to 4, allowed: every 2",
+        ),
+        (with_test_mse(lambda epoch: epoch % 3 != 2), "found test_mse after 4 of the epochs 0 to 4"),
+        (lambda table: table[table["replicate"] != "2"], "found 2 replicates x 5 rows, allowed: 3 x 5"),
+        (lambda table: table[table["epoch"] != "4"], "damaged"),
+    ],
+)
+def test_losses_of_another_training_are_refused(
+    folder: Path, call: Call, change: Callable[[pd.DataFrame], pd.DataFrame], problem: str
+) -> None:
+    table = pd.read_csv(folder / LOSSES, dtype=str, keep_default_na=False)
+    change(table).to_csv(folder / LOSSES, index=False)
+    said = refused(call, folder, "evaluate")
+    assert said.startswith(f"{LOSSES}: {problem}")
+    assert said.endswith("`dvc repro train@stacked` makes it\n")
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (lambda array: array.astype(np.float16), r"linear.bias: found (3, 1) float16; allowed: (3, 1) float32"),
+        (lambda array: array[:2], r"linear.bias: found (2, 1) float32; allowed: (3, 1) float32"),
+        (lambda array: array * np.array([1, np.nan, 1], np.float32).reshape(3, *[1] * (array.ndim - 1)),
+         "replicate 1: found test_mse nan; allowed: 0."),
+        (lambda array: np.roll(array, 1, axis=0), "replicate 1: found test_mse 0.39"),
+    ],
+)  # fmt: skip
+def test_weights_of_another_training_are_refused(
+    folder: Path, call: Call, change: Callable[[np.ndarray], np.ndarray], problem: str
+) -> None:
+    arrays = load_file(folder / WEIGHTS)
+    save_file({name: change(array) for name, array in arrays.items()}, folder / WEIGHTS)
+    assert refused(call, folder, "evaluate").startswith(f"{WEIGHTS}: {problem}")
