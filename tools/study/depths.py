@@ -249,6 +249,7 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
         replicates=replicates,
         selection_replicates=next(iter(ran.sweep().values())).replicates(),
         lrs=", ".join(f"{lr:g}" for lr in ran.sweep()),
+        at_the_end=[name for name, lr in ran.best.items() if lr in (min(ran.sweep()), max(ran.sweep()))],
         seeds=(SELECTION_SEED, FRESH_SEED),
         level=words.level(found.level),
         detectable=[

@@ -198,6 +198,8 @@ def test_the_answer_is_in_the_tables_and_on_the_page(ran: Ran, tmp_path: Path) -
     assert page.split("\n\n")[1] == answer
     assert "mean of the sequence" not in page
     assert "| 15 | 50 % | 100 % | 0 % |" in page
+    # Of equals the first is chosen.
+    assert "The best one of rnn_tanh-1x13, rnn_tanh-2x8, rnn_tanh-4x5 is at the end of what was tried" in page
     solved = pd.read_csv(tmp_path / "recall/solved.csv")
     assert solved[(solved["value"] == 15) & (solved["epoch"] == 100)]["share"].tolist() == [0.5, 1, 0]
     assert solved["reach"].unique().tolist() == [12, 14, 16]
