@@ -13,9 +13,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
-from stages import files
+from stages import files, params
 
 REPORTS = Path("reports")
 DETAILS = REPORTS / "details.json"
@@ -58,6 +58,16 @@ class Estimate(NamedTuple):
     high: Number | None = None
 
 
+def _share(estimate: Estimate) -> Estimate:
+    """Return an estimate of a share or a probability. Raises ValueError where it can be none."""
+    if any(not 0 <= value <= 1 for value in estimate if value is not None):
+        raise ValueError(f"found {tuple(estimate)}; allowed: 0 to 1")
+    return estimate
+
+
+Share = Annotated[Estimate, AfterValidator(_share)]
+
+
 class Split(NamedTuple):
     """A number of the test data and of the training data."""
 
@@ -89,7 +99,7 @@ class ModelOutcome(NamedTuple):
 
     test: ModelMeasure
     train: ModelMeasure
-    solved: Estimate
+    solved: Share
     diverged: Number
 
 
@@ -98,7 +108,7 @@ class PairMeasure(NamedTuple):
     `level`, the verdict by it, and the probability that could have been detected where that is inconclusive.
     """
 
-    p: Estimate
+    p: Share
     level: Number
     p_value: Number | None
     verdict: Verdict
@@ -133,8 +143,8 @@ class Results(NamedTuple):
     """The content of details.json; models by name, pairs as params.yaml writes them: "a vs b"."""
 
     baseline: Baseline
-    models: dict[str, Model]
-    pairs: dict[str, Pair]
+    models: dict[params.Name, Model]
+    pairs: dict[params.Pair, Pair]
 
 
 def write(results: Results) -> None:
@@ -163,7 +173,9 @@ def parse(text: str) -> Results:
         ValueError: it is no JSON, or has other groups and numbers than `write` writes.
     """
     try:
-        return TypeAdapter(Results).validate_json(text, strict=True)
+        return TypeAdapter(Results, config=ConfigDict(regex_engine="python-re")).validate_json(
+            text, strict=True
+        )
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
@@ -202,7 +214,8 @@ def parse_table(name: str, text: str) -> pd.DataFrame:
     # As said, not as guessed: a model may be named nan, null, true or inf.
     types = {column: str if column in NAMES else int if column in COUNTS else float for column in columns}
     missing = {column: ["", "nan"] for column in columns if types[column] is float}
-    table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
+    with np.errstate(invalid="ignore"):  # an epoch of inf is refused, not warned of
+        table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
     if tuple(table.columns) != columns:
         raise ValueError(f"found the columns {', '.join(table.columns)}; allowed: {', '.join(columns)}")
     return table

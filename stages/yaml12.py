@@ -4,6 +4,7 @@ DVC reads the same files with ruamel.yaml. What the two take for different value
 sees is what DVC compares and records.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any, ClassVar, NoReturn
 
@@ -60,6 +61,15 @@ class _Reader(yaml.SafeLoader):
         raise yaml.MarkedYAMLError(problem=problem, problem_mark=self.get_mark())
 
     fetch_anchor = fetch_alias = fetch_tag = fetch_directive = _refuse
+
+    def construct_scalar(self, node: yaml.ScalarNode) -> Any:
+        text = super().construct_scalar(node)
+        if re.search(
+            r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]", text
+        ):  # which "\x1b" or "\ud800" stand for
+            problem = "found a character that is no text; allowed: what can be printed"
+            raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
+        return text
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:

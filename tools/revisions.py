@@ -47,10 +47,9 @@ def read_revision(name: str) -> Revision:
         InputError: it does not exist, has no reports of this pipeline, or they are damaged or not in the cache.
     """
     files = Files(name)
-    plots = files.read(PIPELINE, _mapping).get("plots") or []
-    figures = [Path(plot) for plot in plots if isinstance(plot, str) and Path(plot).is_relative_to(FIGURES)]
+    figures = files.read(PIPELINE, _figures)
     params = flat(files.read(PARAMS, _mapping))
-    lock = files.read(LOCK, _mapping) if files.has(LOCK) else {}
+    ran = files.read(LOCK, _ran) if files.has(LOCK) else []
     return Revision(
         name=name[:7] if re.fullmatch(r"[0-9a-f]{40}", name) else name,
         commit=files.commit(),
@@ -58,7 +57,7 @@ def read_revision(name: str) -> Revision:
         results=files.results(),
         losses=files.table("losses"),
         figures={path: files.read(path, bytes) for path in figures if files.has(path)},
-        not_run=not_run(params, lock.get("stages", {})),
+        not_run=not_run(params, ran),
     )
 
 
@@ -110,7 +109,7 @@ class Files:
         """Return what `parse` makes of a file.
 
         Raises:
-            InputError: the file is not there or not in the cache, or `parse` raises ValueError.
+            InputError: the file is not there or not in the cache, or `parse` raises ValueError or OverflowError.
         """
         files, place = self._place(path)
         try:
@@ -122,7 +121,7 @@ class Files:
                     f"{self.name}: {path} is not in the DVC cache; `dvc fetch --all-commits` gets it"
                 ) from None
             problem = f"has no {path}"
-        except (OSError, ValueError, DvcException) as error:
+        except (OSError, ValueError, OverflowError, DvcException) as error:
             problem = f"{path} is damaged ({one_line(error)})"
         if path in (PIPELINE, PARAMS):
             remedy = "mend it" if self.name == WORKSPACE else "name another revision"
@@ -155,21 +154,42 @@ def _mapping(content: bytes) -> dict[str, Any]:
     return mapping
 
 
-def not_run(params: Mapping[str, Any], stages: Mapping[str, Any]) -> list[str]:
+def _figures(content: bytes) -> list[Path]:
+    """Return the figures among the plots of a dvc.yaml, which lie in one folder."""
+    plots = _mapping(content).get("plots") or []
+    if not isinstance(plots, list | dict):
+        raise ValueError(f"plots: found {plots!r:.80}; allowed: a list")
+    paths = [Path(plot) for plot in plots if isinstance(plot, str)]
+    return [path for path in paths if path.parent == FIGURES and path.suffix == ".png"]
+
+
+def _ran(content: bytes) -> list[tuple[str, Any]]:
+    """Return the params that the stages of a dvc.lock ran with, such as "train" or "models.single" with its values."""
+
+    def section(group: Any, key: str) -> dict[str, Any]:
+        found = group.get(key) or {} if isinstance(group, dict) else group
+        if not isinstance(found, dict):
+            raise ValueError(f"{key}: found {found!r:.80}; allowed: names with values")
+        return found
+
+    stages = section(_mapping(content), "stages").values()
+    return [ran for stage in stages for ran in section(section(stage, "params"), str(PARAMS)).items()]
+
+
+def not_run(params: Mapping[str, Any], ran: Iterable[tuple[str, Any]]) -> list[str]:
     """Return the keys of params that no stage has run with.
 
     Args:
         params: flat.
-        stages: those of dvc.lock, each of which has the params that it ran with. Of a model that params.yaml no
-            longer has, a stage is left there.
+        ran: what the stages of dvc.lock ran with, groups with their values. Of a model that params.yaml no longer
+            has, one is left there.
     """
     changed = set()
-    for stage in stages.values():
-        for group, values in stage.get("params", {}).get(str(PARAMS), {}).items():
-            now = {key: value for key, value in params.items() if key == group or key.startswith(f"{group}.")}
-            then = flat({group: values})
-            if now:
-                changed |= {key for key in now | then if now.get(key) != then.get(key)}
+    for group, values in ran:
+        now = {key: value for key, value in params.items() if key == group or key.startswith(f"{group}.")}
+        then = flat({group: values})
+        if now:
+            changed |= {key for key in now | then if now.get(key) != then.get(key)}
     return sorted(changed)
 
 

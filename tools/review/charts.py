@@ -23,6 +23,8 @@ LOOKS = [(colour, dash) for dash in DASHES for colour in COLOURS]  # of revision
 def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
     """Return a chart a model: the median training loss of each revision against the epoch, with its band."""
     lengths = [int(revision.losses["epoch"].max()) for revision in revisions if len(revision.losses)]
+    if not lengths:
+        return {}
     log = max(lengths) > FAR_LONGER * min(lengths)
     curves = pd.concat(
         thin(curve, log).assign(rev=revision.name)
@@ -57,9 +59,10 @@ def losses(revisions: Sequence[Revision]) -> dict[str, dict[str, Any]]:
 
 def thin(curve: pd.DataFrame, log: bool) -> pd.DataFrame:
     """Return at most POINTS rows of a curve, evenly spaced on its axis, with both ends; a log axis has no epoch 0."""
-    last = len(curve) - 1
-    rows = np.geomspace(1, last, POINTS) if log else np.linspace(0, last, POINTS)
-    return curve.iloc[np.unique(rows.round().astype(int))]
+    curve = curve[curve["epoch"] >= int(log)]
+    last = max(len(curve) - 1, 0)
+    rows = np.geomspace(1, last + 1, POINTS) - 1 if log else np.linspace(0, last, POINTS)
+    return curve.iloc[np.unique(rows.round().astype(int))[: len(curve)]]
 
 
 def _by_revision(revisions: Sequence[Revision], looks: Sequence[Any]) -> dict[str, Any]:
