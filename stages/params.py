@@ -1,7 +1,8 @@
 """params.yaml, typed and validated, its values as they stand there; nothing else reads that file.
 
 `python -m stages.params` checks it and prints nothing when all is well. `make` runs that first, since a few
-mistakes (no models, a name that is a number) would otherwise fail inside DVC, in words that hide the cause.
+mistakes (no models, a name that is a number) would otherwise fail inside DVC, in words that hide the cause. For DVC it
+is the first stage: the others come after it, since what it makes is a dependency, which never changes.
 """
 
 import subprocess
@@ -11,9 +12,11 @@ from typing import Annotated, Literal, Self, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from stages.errors import InputError
+from stages.files import write_text
 from stages.yaml12 import parse_yaml
 
 PATH = Path("params.yaml")
+CHECKED = Path("data/params-checked")
 NAME = "[a-z][a-z0-9_-]{0,99}"  # of a model
 
 # The upper limits are beyond any use, and within what every number type on the way can hold.
@@ -174,5 +177,11 @@ def _wrong(key: str, found: object, allowed: str) -> str:
     return f"{key}: found {'nothing' if found is None else f'{found!r:.80}'}; allowed: {allowed}"
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Check params.yaml, and write data/params-checked, which is empty."""
     load_params()
+    write_text(CHECKED, "")
+
+
+if __name__ == "__main__":
+    main()

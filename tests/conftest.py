@@ -14,10 +14,9 @@ from unittest import mock
 import pytest
 from filelock import FileLock
 
-from stages import errors
+from stages import errors, params
 from stages.evaluate import __main__ as evaluate
 from stages.generate import __main__ as generate
-from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.train import __main__ as train
 
@@ -111,8 +110,9 @@ def stages_run(output: str) -> list[str]:
 def run_stages(folder: Path) -> dict[str, bytes]:
     """Run every stage in this process, which saves the imports, without DVC; return what is in data/ and reports/."""
     with contextlib.chdir(folder):
+        params.main()
         generate.main()
-        for name in load_params().models:
+        for name in params.load_params().models:
             with mock.patch("sys.argv", ["stages.train", name]):
                 train.main()
         evaluate.main()

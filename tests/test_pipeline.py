@@ -14,6 +14,7 @@ pytestmark = pytest.mark.slow
 TRAINED = ["train@single", "train@stacked", "train@wide"]
 FILES = {
     "data/dataset.safetensors",
+    "data/params-checked",
     *(f"data/losses/{name}.csv" for name in ("single", "stacked", "wide")),
     *(f"data/models/{name}.safetensors" for name in ("single", "stacked", "wide")),
 }
@@ -62,7 +63,7 @@ def test_forced_without_cache_gives_the_same_bytes(project: Path, run: Run) -> N
 def test_an_idea_reruns_only_what_it_concerns_and_rewrites_one_line(project: Path, run: Run) -> None:
     idea = run("dvc exp run -S models.stacked.num_layers=3", project)
     assert idea.returncode == 0, idea.stderr
-    assert stages_run(idea.stdout) == ["train@stacked", "evaluate", "plot"]
+    assert stages_run(idea.stdout) == ["check", "train@stacked", "evaluate", "plot"]
     assert run("git diff --numstat params.yaml", project).stdout == "1\t1\tparams.yaml\n"
     shown = run("dvc exp show --csv", project).stdout
     assert "stacked.solved" in shown
@@ -79,7 +80,7 @@ def test_adding_a_model_or_a_replicate_changes_no_other_numbers(project: Path, r
     before = files(project, "data")
     entry = "  a-third_0: {hidden_size: 3, num_layers: 3, cell: rnn_relu, lr: 0.02}\n"
     change(project / "params.yaml", "\ntrain:\n", f"{entry}\ntrain:\n")
-    assert stages_run(run("dvc repro", project).stdout) == ["train@a-third_0", "evaluate", "plot"]
+    assert stages_run(run("dvc repro", project).stdout) == ["check", "train@a-third_0", "evaluate", "plot"]
     after = files(project, "data")
     assert {name: after[name] for name in before} == before
     assert "a-third_0" in json.loads((project / "reports/metrics.json").read_text())
@@ -161,6 +162,46 @@ def test_a_missing_or_damaged_dataset_names_the_command_that_makes_it(
     assert path.read_bytes() == content
 
 
+NETWORK = "hidden_size: 4, num_layers: 1, cell: rnn_tanh, lr: 0.01"
+BLOCK = NETWORK.replace(", ", "\n    ")
+
+
+@pytest.mark.parametrize("command", ["dvc repro", "dvc exp run -S train.lr=0.02"])
+@pytest.mark.parametrize(
+    ("models", "line"),
+    [
+        (f"'x; touch pwned; true ': {{{NETWORK}}}", "ERROR: Path .* is ignored by .dvcignore"),
+        (f"../../reports/study/sweep: {{{NETWORK}}}", "ERROR: Path .* is ignored by .dvcignore"),
+        (
+            f"../../../outside: {{{NETWORK}}}",
+            r"params\.yaml: models: found '\.\./\.\./\.\./outside'; allowed",
+        ),
+        # Its path is data/losses/b.csv, and its params are those that the first line nests.
+        (
+            f"a:\n    {BLOCK}\n    '; touch pwned; /':\n      '':\n        /b: 1\n"
+            f"  'a.; touch pwned; /../b': {{{NETWORK}}}",
+            r"params\.yaml: models\.a\.; touch pwned; /: unknown key",
+        ),
+    ],
+    ids=["shell", "path", "path outside", "both"],
+)
+def test_a_models_name_runs_and_removes_nothing(
+    models: str, line: str, command: str, project: Path, run: Run
+) -> None:
+    change(project / "params.yaml", "\ntrain:", f"  {models}\n\ntrain:")
+    kept = [project / "reports/study/sweep.csv", project.parent / "outside.csv"]
+    for path in kept:
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("kept\n")
+    before = files(project, "data/losses", "data/models", "reports")
+    failed = run(command, project)
+    assert re.search(f"^{line}", failed.stdout + failed.stderr, re.MULTILINE)
+    assert failed.returncode == 255
+    assert files(project, "data/losses", "data/models", "reports") == before
+    assert kept[1].exists() and not list(project.rglob("pwned"))
+    assert set(stages_run(failed.stdout)) <= {"check"}
+
+
 def test_pytorchs_engine_trains_the_same_networks(finished_project: Path, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_text(tiny_params().replace("engine: exact", "engine: torch"))
     run_stages(tmp_path)
@@ -219,4 +260,4 @@ def test_what_decides_no_byte_of_training_leaves_it_up_to_date(project: Path, ru
     assert status.stdout == "Data and pipelines are up to date.\n"
     change(project / "params.yaml", "engine: exact", "engine: torch")
     stale = run("dvc status", project).stdout
-    assert re.findall(r"^(\S+):$", stale, re.MULTILINE) == [*TRAINED, "evaluate", "plot"]
+    assert re.findall(r"^(\S+):$", stale, re.MULTILINE) == ["check", *TRAINED, "evaluate", "plot"]
