@@ -1,16 +1,17 @@
 """What a network is made of: its cell and sizes, and from them every parameter's name and shape."""
 
 import math
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from stages.params import ModelParams
+if TYPE_CHECKING:
+    from stages.params import ModelParams
 
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}  # of each cell, by PyTorch's name of the mode
 
 
 class Architecture(NamedTuple):
     """`num_layers` recurrent layers of `hidden_size` units, the first fed by `input_size` numbers a step, and a linear
-    layer to one number on the last step; `cell` is PyTorch's name of the mode, one of GATES.
+    layer to one number on the last step; `cell` is one of GATES.
     """
 
     cell: str
@@ -46,6 +47,6 @@ class Architecture(NamedTuple):
         return sum(math.prod(shape) for name, shape in self.shapes().items() if name.startswith(kind))
 
 
-def architecture(model: ModelParams, input_size: int) -> Architecture:
+def architecture(model: "ModelParams", input_size: int) -> Architecture:
     """Return what an entry under `models:` describes, for sequences of `input_size` numbers a step."""
     return Architecture(model.cell, input_size, model.hidden_size, model.num_layers)

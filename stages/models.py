@@ -1,20 +1,13 @@
 """The networks that are compared, as plain PyTorch modules."""
 
-from collections.abc import Callable, Mapping
-from functools import partial, partialmethod
+from collections.abc import Mapping
+from functools import partialmethod
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from stages.architecture import Architecture
-
-CELLS: dict[str, Callable[..., nn.Module]] = {
-    "rnn_tanh": nn.RNN,
-    "rnn_relu": partial(nn.RNN, nonlinearity="relu"),
-    "gru": nn.GRU,
-    "lstm": nn.LSTM,
-}
 
 
 class StackedRNN(nn.Module):
@@ -23,9 +16,11 @@ class StackedRNN(nn.Module):
     def __init__(
         self, input_size: int, hidden_size: int, output_size: int, num_layers: int = 2, cell: str = "rnn_tanh"
     ) -> None:
-        """Make the layers; `cell` is one of CELLS."""
+        """Make the layers; `cell` is PyTorch's name of the mode, such as "gru" or "rnn_relu"."""
         super().__init__()
-        self.rnn = CELLS[cell](input_size, hidden_size, num_layers, batch_first=True)
+        kind, *nonlinearity = cell.split("_")
+        options = dict(zip(["nonlinearity"], nonlinearity, strict=False))
+        self.rnn = getattr(nn, kind.upper())(input_size, hidden_size, num_layers, batch_first=True, **options)
         self.linear = nn.Linear(hidden_size, output_size)
 
     def forward(self, x: Tensor) -> Tensor:

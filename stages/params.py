@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from stages.architecture import GATES
 from stages.errors import InputError
 from stages.files import write_text
 from stages.yaml12 import parse_yaml
@@ -50,7 +51,7 @@ class ModelParams(_Section):
 
     hidden_size: Count
     num_layers: Annotated[int, Field(ge=1, le=1000, description="a whole number, 1 to 1000")]
-    cell: Literal["rnn_tanh", "rnn_relu", "gru", "lstm"]
+    cell: Annotated[str, Field(pattern=rf"^({'|'.join(GATES)})\Z", description=", ".join(GATES))]
     lr: Positive | None = Field(description="a number above 0, or blank")
 
 

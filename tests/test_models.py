@@ -1,14 +1,11 @@
 """The modules are the ones that a reader of the PyTorch documentation expects."""
 
-from typing import get_args
-
 import pytest
 import torch
 from torch import nn
 
 from stages import models
 from stages.architecture import GATES, Architecture
-from stages.params import ModelParams
 from stages.train.exact import trainer
 
 
@@ -27,9 +24,8 @@ def test_stacked_has_two_layers_unless_told_otherwise() -> None:
     assert models.StackedRNN(1, 32, 1).rnn.num_layers == 2
 
 
-def test_a_cell_is_named_everywhere() -> None:
-    allowed = get_args(ModelParams.model_fields["cell"].annotation)
-    assert allowed == tuple(GATES) == tuple(models.CELLS) == tuple(trainer.CELLS)
+def test_each_cell_has_its_trainer() -> None:
+    assert GATES.keys() == trainer.CELLS.keys()
 
 
 @pytest.mark.parametrize("cell", GATES)
