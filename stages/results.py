@@ -6,7 +6,7 @@ DVC's own tables: a group a model, and a group a pair as "a_vs_b". Numbers have 
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from io import StringIO
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -158,12 +158,22 @@ def write(results: Results) -> None:
         for pair, compared in results.pairs.items()
     }
     for path, content in ((DETAILS, results), (METRICS, metrics)):
-        files.write_text(path, json.dumps(_plain(content), indent=2, allow_nan=False) + "\n")
+        files.write_text(path, _json(content))
 
 
 def read() -> Results:
-    """Return reports/details.json. Raises InputError where it is missing or damaged."""
-    return files.read(DETAILS, "evaluate", lambda path: parse(path.read_text(encoding="utf-8")))
+    """Return reports/details.json. Raises InputError where it is missing, damaged, or its parts do not fit together."""
+
+    def parse_whole(path: Path) -> Results:
+        results = parse(path.read_text(encoding="utf-8"))
+        epochs = {tuple(model.earlier) for model in results.models.values()}
+        epochs |= {tuple(pair.earlier) for pair in results.pairs.values()}
+        named = set(results.models).union(*map(params.split_pair, results.pairs))
+        if len(epochs) != 1 or named != results.models.keys():
+            raise ValueError("its models, pairs and epochs do not fit together")
+        return results
+
+    return files.read(DETAILS, "evaluate", parse_whole)
 
 
 def parse(text: str) -> Results:
@@ -173,12 +183,14 @@ def parse(text: str) -> Results:
         ValueError: it is no JSON, or has other groups and numbers than `write` writes.
     """
     try:
-        return TypeAdapter(Results, config=ConfigDict(regex_engine="python-re")).validate_json(
-            text, strict=True
-        )
+        adapter = TypeAdapter(Results, config=ConfigDict(regex_engine="python-re"))
+        results = adapter.validate_json(text, strict=True)
     except ValidationError as error:
         first = error.errors()[0]
         raise ValueError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    if json.loads(_json(results)) != json.loads(text):
+        raise ValueError("keys are missing, or numbers have more than 6 digits")
+    return results
 
 
 def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -191,33 +203,43 @@ def write_table(name: str, rows: Iterable[Sequence[object]]) -> None:
     write_csv(table_path(name), TABLES[name], rows)
 
 
-def read_table(name: str) -> pd.DataFrame:
+def read_table(name: str, groups: Collection[str], rows: int) -> pd.DataFrame:
     """Return reports/<name>.csv, one of TABLES, as `parse_table` does.
 
+    Args:
+        name: the table's.
+        groups: the models or pairs that it must have, in this order.
+        rows: of each.
+
     Raises:
-        InputError: it is missing or damaged.
+        InputError: it is missing, damaged, or has other rows.
     """
 
-    def parse(path: Path) -> pd.DataFrame:
-        return parse_table(name, path.read_text(encoding="utf-8"))
+    def parse_whole(path: Path) -> pd.DataFrame:
+        table = parse_table(name, path.read_text(encoding="utf-8"))
+        if table[TABLES[name][0]].tolist() != [group for group in groups for _ in range(rows)]:
+            raise ValueError(f"found other rows than {rows} of each of {', '.join(groups)}")
+        return table
 
-    return files.read(table_path(name), "evaluate", parse)
+    return files.read(table_path(name), "evaluate", parse_whole)
 
 
 def parse_table(name: str, text: str) -> pd.DataFrame:
     """Return the text of a table of TABLES: models and pairs as text, epochs and replicates as int, else float64.
 
     Raises:
-        ValueError: it is no CSV, or has other columns.
+        ValueError: it is no CSV, has other columns, or is cut within a row.
     """
     columns = TABLES[name]
     # As said, not as guessed: a model may be named nan, null, true or inf.
     types = {column: str if column in NAMES else int if column in COUNTS else float for column in columns}
     missing = {column: ["", "nan"] for column in columns if types[column] is float}
-    with np.errstate(invalid="ignore"):  # an epoch of inf is refused, not warned of
-        table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
+    table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
     if tuple(table.columns) != columns:
         raise ValueError(f"found the columns {', '.join(table.columns)}; allowed: {', '.join(columns)}")
+    # pandas fills up a row that is too short.
+    if not text.endswith("\n") or text.count(",") != (len(columns) - 1) * text.count("\n"):
+        raise ValueError("a row is cut")
     return table
 
 
@@ -233,6 +255,10 @@ def figure_path(name: str) -> Path:
 
 def _text(value: object) -> str:
     return f"{value:.6g}" if isinstance(value, float | np.floating) else "" if value is None else str(value)
+
+
+def _json(content: Any) -> str:
+    return json.dumps(_plain(content), indent=2, allow_nan=False) + "\n"
 
 
 def _plain(value: Any) -> Any:

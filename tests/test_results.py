@@ -40,7 +40,7 @@ def some_results() -> Results:
     few = unknown._replace(detectable=None)
     return Results(
         Baseline(Split(0.5, 0.25), None, Split(2.0, 4.0)),
-        {"a-1": Model(3, 5, solved, {10: alone, 100: solved}), "b_x": Model(3, 5, alone, {})},
+        {"a-1": Model(3, 5, solved, {10: alone}), "b_x": Model(3, 5, alone, {10: solved})},
         {"a-1 vs b_x": Pair(PairOutcome(better, unknown, Estimate(-0.5, -1.0, 0.25)), {
             10: PairOutcome(few, few, Estimate(0.0, None, None))
         })},
@@ -50,6 +50,21 @@ def some_results() -> Results:
 def test_details_come_back() -> None:
     results.write(some_results())
     assert results.read() == some_results()
+
+
+def test_parts_that_do_not_fit_together_get_one_line() -> None:
+    whole = some_results()
+    for less in (
+        whole._replace(models={}, pairs={}),
+        whole._replace(models={"a-1": whole.models["a-1"]}),
+        whole._replace(pairs={"a-1 vs b_x": whole.pairs["a-1 vs b_x"]._replace(earlier={})}),
+        whole._replace(models=whole.models | {"b_x": whole.models["b_x"]._replace(earlier={})}),
+    ):
+        results.write(less)
+        with pytest.raises(
+            InputError, match=r"^reports/details\.json: damaged \(its models, pairs and epochs do not"
+        ):
+            results.read()
 
 
 def test_what_dvc_shows_are_a_few_numbers_a_model_and_a_pair() -> None:
@@ -98,7 +113,7 @@ def test_damaged_details_get_one_line(old: str, new: str, problem: str) -> None:
 
 
 def test_missing_files_name_the_command_that_makes_them() -> None:
-    for read in (results.read, lambda: results.read_table("losses")):
+    for read in (results.read, lambda: results.read_table("losses", ["a"], 1)):
         with pytest.raises(InputError, match="missing; `dvc repro evaluate` makes it"):
             read()
 
@@ -106,7 +121,7 @@ def test_missing_files_name_the_command_that_makes_them() -> None:
 def test_tables_hold_names_as_text_and_all_else_as_numbers() -> None:
     for name in ("nan", "null", "true", "inf", "na"):
         results.write_table("losses", [(name, 0, 0.5, 0.25, INF)])
-        table = results.read_table("losses")
+        table = results.read_table("losses", [name], 1)
         assert table["model"].tolist() == [name]
         assert table.drop(columns="model").to_numpy().tolist() == [[0, 0.5, 0.25, INF]]
 
@@ -116,4 +131,4 @@ def test_damaged_tables_get_one_line(text: str) -> None:
     results.REPORTS.mkdir()
     results.table_path("losses").write_text(text)
     with pytest.raises(InputError, match=r"^reports/losses\.csv: damaged .*`dvc repro evaluate` makes it$"):
-        results.read_table("losses")
+        results.read_table("losses", ["a"], 1)

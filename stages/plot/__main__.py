@@ -1,34 +1,55 @@
 """`python -m stages.plot`: draw the figures and write the report."""
 
+import pandas as pd
 from matplotlib import style
 from matplotlib.figure import Figure
 
 from stages import results
 from stages.files import replacing, write_text
 from stages.generate.tasks import task
-from stages.params import load_params
+from stages.params import Params, load_params
 from stages.plot import figures
 from stages.plot.report import report, verdict
-from stages.results import PAGE, figure_path, read_table
+from stages.results import PAGE, figure_path
 
 
 def main() -> None:
     """Write reports/figures/*.png and reports/README.md, then say what came out."""
     params, found = load_params(), results.read()
+    tables = read_tables(found, params)
     of_task = task(params.data.task)
-    constant, solved_r2, progress = found.baseline.mean, params.evaluate.solved_r2, read_table("progress")
+    page = report(found, params, of_task.note(params.data))
+    constant, solved_r2 = found.baseline.mean, params.evaluate.solved_r2
     threshold = (1 - solved_r2) * found.baseline.variance.test
     # From the defaults, since a user's own matplotlibrc must not change the bytes.
     with style.context(["default", figures.RC]):
-        save("losses", figures.losses(read_table("losses"), constant.train, params.train.replicates))
-        save("improvement", figures.improvement(read_table("comparisons")))
-        save("solved", figures.solved(progress, solved_r2))
-        save("final", figures.final(read_table("outcomes"), threshold, constant.test))
-        save("cost", figures.cost(progress, constant.test))
+        save("losses", figures.losses(tables["losses"], constant.train, params.train.replicates))
+        save("improvement", figures.improvement(tables["comparisons"]))
+        save("solved", figures.solved(tables["progress"], solved_r2))
+        save("final", figures.final(tables["outcomes"], threshold, constant.test))
+        save("cost", figures.cost(tables["progress"], constant.test))
         labels = of_task.TRUE_LABEL, of_task.PREDICTED_LABEL
-        save("predictions", figures.predictions(read_table("predictions"), *labels))
-    write_text(PAGE, report(found, params, of_task.note(params.data)))
+        save("predictions", figures.predictions(tables["predictions"], *labels))
+    write_text(PAGE, page)
     print(f"{verdict(found, params)} See {PAGE} and its figures.")
+
+
+def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFrame]:
+    """Return every table of reports/, each with all of its rows."""
+    train, groups = params.train, {"model": list(found.models), "pair": list(found.pairs)}
+    measured = len(range(0, train.epochs, train.eval_every)) + 1
+    compared = 1 + len(next(iter(found.models.values())).earlier)
+    rows = {
+        "losses": train.epochs + 1,
+        "progress": measured,
+        "comparisons": measured,
+        "outcomes": train.replicates * compared,
+        "predictions": params.data.test_samples,
+    }
+    return {
+        name: results.read_table(name, groups[columns[0]], rows[name])
+        for name, columns in results.TABLES.items()
+    }
 
 
 def save(name: str, figure: Figure) -> None:

@@ -1,31 +1,32 @@
 """Losses, weights and tables that are not what the stage before made: a line, exit code 2, and nothing written."""
 
+import copy
+import json
+import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import reduce
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from stages.results import TABLES
 from tests.conftest import Call, files, run_stages, tiny_params
 
 LOSSES, WEIGHTS = "data/losses/stacked.csv", "data/models/stacked.safetensors"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder in which every stage has run; copy it, do not change it."""
-    folder = tmp_path_factory.mktemp("made")
-    (folder / "params.yaml").write_text(tiny_params())
-    run_stages(folder)
-    return folder
-
-
 @pytest.fixture
-def folder(made: Path, tmp_path: Path) -> Path:
-    return shutil.copytree(made, tmp_path / "folder")
+def folder(finished_project: Path, tmp_path: Path) -> Path:
+    """Return a folder in which every stage has run, free to be changed."""
+    for name in ("data", "reports"):
+        shutil.copytree(finished_project / name, tmp_path / name)
+    shutil.copy(finished_project / "params.yaml", tmp_path)
+    return tmp_path
 
 
 def refused(call: Call, folder: Path, stage: str) -> str:
@@ -95,3 +96,52 @@ def test_weights_of_another_training_are_refused(
     arrays = load_file(folder / WEIGHTS)
     save_file({name: change(array) for name, array in arrays.items()}, folder / WEIGHTS)
     assert refused(call, folder, "evaluate").startswith(f"{WEIGHTS}: {problem}")
+
+
+def keys(node: dict[str, Any], *at: str) -> Iterator[tuple[str, ...]]:
+    """Yield the place of every key of nested mappings."""
+    for key, value in node.items():
+        yield *at, key
+        if isinstance(value, dict):
+            yield from keys(value, *at, key)
+
+
+def test_plot_needs_every_key_of_the_details(folder: Path, call: Call) -> None:
+    path = folder / "reports/details.json"
+    details = json.loads(path.read_text())
+    places = {(at[0], at[-1], len(at)): at for at in keys(details)}  # one of each kind
+    assert len(places) > 30
+    for *group, key in places.values():
+        less = copy.deepcopy(details)
+        del reduce(dict.__getitem__, group, less)[key]
+        path.write_text(json.dumps(less))
+        assert re.match(r"reports/(details.json|comparisons.csv): damaged \(", refused(call, folder, "plot"))
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_plot_needs_the_whole_of_every_table(folder: Path, call: Call, name: str) -> None:
+    path = folder / f"reports/{name}.csv"
+    text = path.read_text()
+    header, *rows = text.splitlines(keepends=True)
+    for less in (
+        "", header, text[: len(text) // 2], text[:-1], text[: text.rindex(",") + 1], text[: text.rindex(",")] + "\n",
+        header + "".join(rows[:-1]), header + "".join(rows[1:]), header + "".join(rows[: len(rows) // 2]),
+        text.replace("single", "other"), text.replace("\n", ",1\n"),
+    ):  # fmt: skip
+        path.write_text(less)
+        assert refused(call, folder, "plot").startswith(f"reports/{name}.csv: damaged (")
+
+
+def test_names_that_pandas_takes_for_values_and_losses_that_all_are_infinite(tmp_path: Path) -> None:
+    text = tiny_params(lr="1.0e+30", epochs=2)
+    for old, new in (("single", "nan"), ("stacked", "null"), ("wide", "true")):
+        text = re.sub(rf"\b{old}:", f"'{new}':", text).replace(f" vs {old}", f" vs {new}")
+        text = text.replace(f"{old} vs ", f"{new} vs ")
+    (tmp_path / "params.yaml").write_text(text)
+    found = run_stages(tmp_path)
+    page = found["reports/README.md"].decode()
+    for name in ("nan", "null", "true"):
+        assert f"| {name} | 0 % (0 to 56 %) | inf (inf to inf) |" in page
+    assert "null beats nan in 50 % of pairs" in page
+    for name in TABLES:
+        assert len(pd.read_csv(tmp_path / f"reports/{name}.csv")) > 0

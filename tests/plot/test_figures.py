@@ -14,10 +14,11 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from stages.generate import mean
+from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.plot import figures
 from stages.plot.report import ALT_TEXTS
-from stages.results import read, read_table
+from stages.results import read
 
 
 def curves(models: list[str], median: list[float]) -> pd.DataFrame:
@@ -187,6 +188,7 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
         "cost": (baseline.mean.test,),
         "predictions": (mean.TRUE_LABEL, mean.PREDICTED_LABEL),
     }
-    tables = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
-    for name, table in zip(ALT_TEXTS, tables, strict=True):
-        assert drawn[name][0].equals(read_table(table))
+    tables = plot.read_tables(read(), load_params())
+    of_figure = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
+    for name, table in zip(ALT_TEXTS, of_figure, strict=True):
+        assert drawn[name][0].equals(tables[table])
