@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import distributed
 import pytest
 
 from stages.architecture import Architecture
@@ -192,6 +193,18 @@ def test_what_is_finished_is_kept_where_the_scheduler_is_lost(
         JOB, lambda replicate: kept.get(replicate) or begin(replicate), advance, forget, REPLICATES, 1
     )
     assert list(map(content, resumed)) == local
+
+
+def test_an_interrupt_leaves_the_cluster_clean(address: str, start_worker: Start) -> None:
+    start_worker(address)
+
+    def keep(replicate: int, state: TrainState) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        on_cluster(address, keep)
+    with distributed.Client(address) as client:
+        assert client.run_on_scheduler(lambda dask_scheduler: list(dask_scheduler.tasks)) == []
 
 
 def test_a_worker_that_would_give_other_bytes_is_named_and_not_used(
