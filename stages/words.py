@@ -77,9 +77,12 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def markdown(text: str) -> str:
-    """Return `text` so that Markdown shows it as it is: no markup, no new cell, no new line."""
-    text = re.sub(r"([\\`*\[\]|])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
-    return " ".join(text.replace("&", "&amp;").replace("<", "&lt;").split())
+    """Return `text` so that Markdown shows it as it is: no markup, no new cell, no new line, nobody addressed."""
+    text = re.sub(r"([\\`*\[\]|~$])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    # A space of no width: GitHub would tell those who are named, and link issues and addresses.
+    text = re.sub(r"[@#](?=\w)|:(?=//)|\bwww(?=\.)", r"\g<0>&#8203;", text)
+    return " ".join(text.split())
 
 
 def table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

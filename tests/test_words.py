@@ -61,3 +61,11 @@ def test_text_cannot_leave_its_cell_or_become_markup(text: str) -> None:
     for mark in "`*[]|":
         assert bare.count(mark) == bare.count(f"\\{mark}")
     assert "<" not in escaped
+
+
+def test_text_addresses_nobody_and_links_to_nothing() -> None:
+    mark = "&#8203;"
+    assert words.markdown("@you #12 a@b.c https://a.b www.a.b a#b # @") == (
+        f"@{mark}you #{mark}12 a@{mark}b.c https:{mark}//a.b www{mark}.a.b a#{mark}b # @"
+    )
+    assert words.markdown("~~a~~ $b$") == r"\~\~a\~\~ \$b\$"

@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from stages.errors import InputError
 from stages.results import REPORTS
 from stages.train.store import LIMIT as STORE_LIMIT
+from stages.words import markdown
 from tools.git import check_top_folder, git
 from tools.study.studies import FOLDER as STUDY
 
@@ -46,7 +47,8 @@ def words(commit: str, changed: list[str]) -> str:
             "to the byte. (`reports/study` is what `make study` makes, and no part of this.)"
         )
     files = "\n".join(
-        f"- {line[3:]}{', which no stage makes: delete it' if line[1] == 'D' else ''}" for line in changed
+        f"- {markdown(line[3:])}{', which no stage makes: delete it' if line[1] == 'D' else ''}"
+        for line in changed
     )
     return (
         f"**Not proved.** A run from nothing gives other bytes than {commit} has in:\n\n{files}\n\n"

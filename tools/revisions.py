@@ -113,6 +113,8 @@ class Files:
         """
         files, place = self._place(path)
         try:
+            if self.name == WORKSPACE and self._is_elsewhere(path):
+                raise ValueError("a link out of the project")
             with files.open(place, "rb") as file:
                 return parse(file.read())
         except FileNotFoundError:
@@ -139,6 +141,11 @@ class Files:
         return self.read(
             results.table_path(name), lambda content: results.parse_table(name, content.decode())
         )
+
+    def _is_elsewhere(self, path: Path) -> bool:
+        """Whether a file of the workspace lies behind a link that is not DVC's, into its cache."""
+        place = path.resolve()
+        return place != Path.cwd() / path and not place.is_relative_to(self._repo.cache.local.path)
 
     def _place(self, path: Path) -> tuple[Any, str]:
         """Return a file system and where a file lies in it."""

@@ -67,6 +67,10 @@ def test_the_words_for_honest_results() -> None:
     assert words("abc1234", []).startswith("**Proved.** A run from nothing gives the `dvc.lock`, the reports")
 
 
+def test_a_files_name_is_no_markup() -> None:
+    assert "\n- reports/\\`@&#8203;you\\`\n" in words("abc1234", [" M reports/`@you`"])
+
+
 def test_a_pipeline_that_fails_is_not_proved(project: Path, run: Run) -> None:
     (project / "params.yaml").write_text((project / "params.yaml").read_text().replace("lr: 0.01", "lr: -1"))
     assert run("git commit --quiet --all --message Wrong", project).returncode == 0

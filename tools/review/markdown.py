@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from urllib.parse import quote
 
 from stages.words import markdown as plain
 from stages.words import table
@@ -45,7 +46,7 @@ def figures(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
         images = "\n".join(f"| {' | '.join(row)} |" for row in rows)
         parts.append(images if len(revisions) == 2 else folded(f"{len(differ)} figures that differ", images))
     if same:
-        parts.append(f"The same in all: {', '.join(path.stem for path in same)}.")
+        parts.append(f"The same in all: {', '.join(plain(path.stem) for path in same)}.")
     return "\n\n".join(parts) or "None."
 
 
@@ -53,10 +54,11 @@ def image(revision: Revision, path: Path, image_folder: ImageFolder) -> str:
     """Return one figure; where no address shows it, how git gets it."""
     if path not in revision.figures:
         return ABSENT
+    name, address = plain(path.stem), quote(path.as_posix())
     if revision.commit is None:
-        return f"![{path.stem}]({path})"
+        return f"![{name}]({address})"
     folder = image_folder(revision.commit)
-    return f"![{path.stem}]({folder}/{path})" if folder else f"`git show {revision.commit[:7]}:{path}`"
+    return f"![{name}]({folder}/{address})" if folder else plain(f"git show {revision.commit[:7]}:{path}")
 
 
 def folded(summary: str, text: str) -> str:

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import vl_convert
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
@@ -13,12 +14,15 @@ from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 from stages.plot.report import ALT_TEXTS
 from stages.results import Estimate
 from tests.conftest import Run
+from tests.tools.conftest import FIGURE, LOSSES, Revise
+from tools.review import page as review
 from tools.review.page import VEGA, VEGA_LITE
 from tools.revisions import Files
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 SIZES = {"wide": (1280, 900), "narrow": (390, 844)}
 NUMBER = r"\d\S*"
+HOSTILE = "\"'><img/src=x/onerror=hit()></script><script>hit()</script>${hit()}{{hit()}}"  # git takes it for a branch
 
 pytestmark = [
     pytest.mark.slow,
@@ -39,6 +43,25 @@ def review_page(compared: Path, run: Run, tmp_path_factory: pytest.TempPathFacto
     path = tmp_path_factory.mktemp("review") / "review.html"
     done = run(f"python -m tools.review main idea --html {path}", compared)
     assert done.returncode == 0, done.stderr
+    return path
+
+
+@pytest.fixture(scope="module")
+def hostile_page(revise: Revise, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a page of revisions whose every text would run a script, were it taken for more than text."""
+    figure = FIGURE.with_name(f"{HOSTILE.replace('/', ' ')}.png")
+    base, other = (
+        revise(
+            name,
+            {HOSTILE: name, "evaluate.primary": pair},
+            losses=pd.concat([LOSSES, LOSSES.assign(model=HOSTILE)]),
+            figures={figure: name.encode()},
+            not_run=[HOSTILE],
+        )
+        for name, pair in (("main", "stacked vs single"), (HOSTILE, HOSTILE))
+    )
+    path = tmp_path_factory.mktemp("hostile") / "review.html"
+    path.write_text(review.page([base, other]))
     return path
 
 
@@ -145,6 +168,26 @@ def test_the_reviews_charts_tell_their_numbers_on_hover(page: Page, review_page:
         rf"upper quartile {NUMBER}",
         tooltip,
     )
+
+
+@pytest.mark.parametrize("page", ["wide"], indirect=True)
+def test_no_text_of_a_revision_is_more_than_text(page: Page, hostile_page: Path) -> None:
+    page.add_init_script("window.hits = 0; window.hit = () => { window.hits += 1; };")
+    requests: list[str] = []
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(hostile_page.as_uri())
+    page.locator("svg.marks").nth(2).wait_for()
+    assert page.locator("h1").inner_text() == f"Review: {HOSTILE} against main"
+    assert hover(page, "[id='losses-single'] svg.marks path.background").startswith(
+        "revision main model single"
+    )
+    page.locator(".legend button").nth(1).click()
+    page.locator(".chart").nth(2).scroll_into_view_if_needed()
+    tooltip = hover(page, ".chart:nth-child(3) svg.marks path.background")
+    assert f"model {HOSTILE} epoch" in tooltip
+    assert page.evaluate("window.hits") == 0
+    assert page.locator("script").count() == 2
+    assert {request.partition(":")[0] for request in requests} <= {"file", "data"}
 
 
 @pytest.mark.parametrize("page", ["narrow"], indirect=True)

@@ -42,7 +42,7 @@ def test_an_experiment_is_shown_with_what_it_changed_and_what_came_of_it(
     idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     main = commit(compared, "main", run)
     figure = "reports/figures/losses.png"
-    assert f"| `git show {main[:7]}:{figure}` | `git show {idea[:7]}:{figure}` |" in lines
+    assert f"| git show {main[:7]}:{figure} | git show {idea[:7]}:{figure} |" in lines
 
 
 def test_one_revision_is_compared_with_the_workspace_as_it_lies_here(
@@ -159,6 +159,26 @@ def test_a_damaged_file_is_named_and_spoils_no_other_comparison(
     assert err.startswith(f"workspace: {path} is damaged (")
     assert says in err
     assert err.count("\n") == 1
+
+
+def test_a_link_out_of_the_project_is_followed_by_nothing(
+    project: Path, review: Review, tmp_path: Path
+) -> None:
+    """A branch that somebody else made is checked out, and its review handed on."""
+    figure, secret, page = (
+        project / "reports/figures/losses.png",
+        tmp_path / "secret.png",
+        tmp_path / "r.html",
+    )
+    figure.rename(secret)
+    figure.symlink_to(secret)
+    code, out, err = review(project, "main", "--html", str(page))
+    assert (code, out, page.exists()) == (2, "", False)
+    assert err.startswith("workspace: reports/figures/losses.png is damaged (a link out of the project)")
+    secret.rename(figure)
+    (project / "reports/figures").rename(tmp_path / "figures")
+    (project / "reports/figures").symlink_to(tmp_path / "figures")
+    assert "(a link out of the project)" in review(project, "main")[2]
 
 
 def test_what_is_no_file_or_no_commit_is_told(project: Path, review: Review) -> None:
