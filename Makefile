@@ -5,7 +5,7 @@ VENV := .venv
 # DVC runs the `python` that it finds on PATH.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
-.PHONY: repro test prove experiments bench study store clear-store lint lock clean distclean help
+.PHONY: repro test fuzz prove experiments bench study store clear-store lint lock clean distclean help
 .DEFAULT_GOAL := repro
 
 repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (also plain `make`)
@@ -17,6 +17,9 @@ repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (als
 
 test: $(VENV)/tests ## run the tests
 	@pytest
+
+fuzz: $(VENV)/tests ## try the tests of odd input with thousands of cases each, others each time
+	@pytest -m fuzz --hypothesis-profile fuzz --hypothesis-show-statistics
 
 prove: $(VENV)/run-time ## run HEAD from nothing and say whether its results come out again
 	@python -m tools.prove

@@ -20,7 +20,7 @@ def tell(kind: type[BaseException], error: BaseException, traceback: TracebackTy
     """
     match error:
         case InputError():
-            line = " ".join(str(error).splitlines())
+            line = str(error)
         case OSError():
             line = f"{error.filename or 'a file'}: {error.strerror or error}"
         case MemoryError():
@@ -30,5 +30,6 @@ def tell(kind: type[BaseException], error: BaseException, traceback: TracebackTy
         case _:
             sys.__excepthook__(kind, error, traceback)
             return
-    print(line, file=sys.stderr)
+    # A name may hold what ends the line, or what a terminal obeys.
+    print("".join(letter if letter.isprintable() else " " for letter in line), file=sys.stderr)
     sys.exit(130 if kind is KeyboardInterrupt else 2)

@@ -13,6 +13,7 @@ from unittest import mock
 
 import pytest
 from filelock import FileLock
+from hypothesis import settings
 
 from stages import errors, params
 from stages.evaluate import __main__ as evaluate
@@ -25,6 +26,11 @@ os.environ["STACKED_RNN_STORE_GB"] = "0"
 # A make that a test runs is not told that `make test` runs it.
 for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
     os.environ.pop(name, None)
+
+# The same examples each time; `make fuzz` runs the tests marked fuzz with more, and others each time.
+settings.register_profile("suite", derandomize=True, deadline=None, max_examples=150)
+settings.register_profile("fuzz", deadline=None, max_examples=2500)
+settings.load_profile("suite")
 
 TOP = Path(__file__).parents[1]
 PROJECT_FILES = (

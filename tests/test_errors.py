@@ -13,7 +13,7 @@ from tests.conftest import TOP, Run
 @pytest.mark.parametrize(
     ("error", "line", "code"),
     [
-        (InputError("a.csv: found\n1"), "a.csv: found 1", 2),
+        (InputError("a.csv: found\n\x1b[2J1\u2028é"), "a.csv: found  [2J1 é", 2),
         (OSError(errno.ENOSPC, "No space left on device", "a.csv"), "a.csv: No space left on device", 2),
         (OSError("odd"), "a file: odd", 2),
         (MemoryError("1 GB"), "params.yaml: sizes that need more memory than there is (1 GB)", 2),

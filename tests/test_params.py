@@ -1,12 +1,19 @@
 """params.yaml: what is accepted, and the line that each mistake gets."""
 
+import contextlib
+import io
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
+from dvc.utils.serialize import loads_yaml
+from hypothesis import given
+from hypothesis import strategies as st
 
-from stages.errors import InputError
+from stages.errors import InputError, tell
 from stages.params import load_params
 from tests.conftest import TOP, Run
 
@@ -19,7 +26,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def write(text: str) -> None:
-    Path("params.yaml").write_text(text)
+    Path("params.yaml").write_text(text, encoding="utf-8")
 
 
 def with_change(old: str, new: str) -> str:
@@ -243,3 +250,63 @@ def test_a_mistake_in_a_repository_says_how_to_undo_it() -> None:
         InputError, match=r"allowed: a number above 0; `git restore params\.yaml` undoes what"
     ):
         load_params()
+
+
+NUMBERS = [0, -1, 0.5, 2**64, 10**400, float("nan"), float("inf")]
+TEXTS = ["", "a vs b", "\n", "é\U0001f600", "x" * 999, b"x", date(2026, 1, 31)]
+NESTED = [[], {}, {"a": 1}, [[[1]]], {1: 2}, [None]]
+ODD = st.sampled_from([None, True, *NUMBERS, *TEXTS, *NESTED])
+SIGNS = st.sampled_from(
+    [*"-?:,[]{}#|>%@`!&*='\"\\\0\n\u2028", "\n  ", ": ", "- ", "010", "1e3", "1_0", "1:30"]
+)
+
+
+@st.composite
+def changed_values(draw: st.DrawFn) -> str:
+    """Return params.yaml with one value replaced, one key more, or one less."""
+    document = yaml.safe_load(COMMITTED)
+    part = document
+    while True:
+        keys = list(part) if isinstance(part, dict) else list(range(len(part)))
+        key = draw(st.sampled_from(keys))
+        if isinstance(part[key], dict | list) and draw(st.booleans()):
+            part = part[key]
+            continue
+        value = draw(ODD | st.integers() | st.floats() | st.text(max_size=9))
+        change = draw(st.sampled_from(["replace", "remove", "rename", "repeat"]))
+        if change == "replace":
+            part[key] = value
+        elif change == "remove" or isinstance(part, list):
+            del part[key]
+        else:
+            name = draw(
+                st.text(max_size=9) | st.integers() | st.sampled_from(["vs", "a_vs_b", "lr", "A", "../x"])
+            )
+            part[name] = part.pop(key) if change == "rename" else part[key]
+        return yaml.safe_dump(document)
+
+
+@st.composite
+def changed_text(draw: st.DrawFn) -> str:
+    """Return params.yaml, without its comments, with a piece of its text replaced."""
+    text = yaml.safe_dump(yaml.safe_load(COMMITTED))
+    start = draw(st.integers(0, len(text)))
+    length = draw(st.sampled_from([0, 0, 1, 5, 50]))
+    return text[:start] + draw(SIGNS | st.text(max_size=5)) + text[start + length :]
+
+
+@pytest.mark.fuzz
+@given(changed_values() | changed_text())
+def test_whatever_the_file_holds_it_is_right_or_told_in_a_line(text: str) -> None:
+    write(text)
+    try:
+        params = load_params()
+    except InputError as error:
+        with contextlib.redirect_stderr(io.StringIO()) as said, pytest.raises(SystemExit) as end:
+            tell(InputError, error, None)
+        assert end.value.code == 2
+        assert re.fullmatch(r"params\.yaml: .{1,800}\n", said.getvalue())
+        assert len(said.getvalue().splitlines()) == 1
+    else:
+        assert params.model_dump() == loads_yaml(text)
+    assert [path.name for path in Path().iterdir()] == ["params.yaml"]

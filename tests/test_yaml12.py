@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from dvc.utils.serialize import dumps_yaml, loads_yaml
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from stages.yaml12 import parse_yaml
@@ -22,7 +22,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=2000, derandomize=True, deadline=None)
+@pytest.mark.fuzz
 @given(st.one_of(DOCUMENTS, NUMBERS))
 @example("|\n#")
 @example('[a"b":]')
@@ -43,7 +43,6 @@ def test_a_document_is_read_as_dvc_reads_it_or_refused_in_a_line(text: str) -> N
         assert repr(value) == repr(loads_yaml(text))
 
 
-@settings(derandomize=True, deadline=None)
 @given(st.dictionaries(NAMES, VALUES))
 def test_what_dvc_writes_is_read_back(document: dict[str, Any]) -> None:
     assert parse_yaml(dumps_yaml(document)) == document

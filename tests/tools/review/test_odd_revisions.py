@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import vl_convert
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stages import results
@@ -270,8 +270,8 @@ def changed_bytes(draw: st.DrawFn) -> dict[Path, bytes]:
     return {path: content[:start] + draw(st.binary(max_size=5)) + content[end:]}
 
 
+@pytest.mark.fuzz
 @pytest.mark.filterwarnings("error")
-@settings(max_examples=150, derandomize=True, deadline=None)
 @given(st.one_of(changed_trees(), changed_tables(), changed_bytes()))
 def test_whatever_a_revision_holds_it_is_reviewed_or_refused_in_a_line(changed: dict[Path, bytes]) -> None:
     check(changed)
