@@ -1,5 +1,6 @@
 """What a branch, tag, commit or experiment, or the workspace holds, read through DVC's Python API."""
 
+import os
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -144,7 +145,7 @@ class Files:
 
     def _is_elsewhere(self, path: Path) -> bool:
         """Whether a file of the workspace lies behind a link that is not DVC's, into its cache."""
-        place = path.resolve()
+        place = Path(os.path.realpath(path))
         return place != Path.cwd() / path and not place.is_relative_to(self._repo.cache.local.path)
 
     def _place(self, path: Path) -> tuple[Any, str]:

@@ -28,6 +28,8 @@ def main() -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with interactive charts too")
     arguments = parser.parse_args()
     check_top_folder()
+    if arguments.html and arguments.html.is_dir():
+        raise InputError(f"{arguments.html}: a folder; name a file")
     names = arguments.revisions or [base_branch()]
     if len(names) == 1:
         names.append(WORKSPACE)

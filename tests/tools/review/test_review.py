@@ -179,6 +179,12 @@ def test_a_link_out_of_the_project_is_followed_by_nothing(
     (project / "reports/figures").rename(tmp_path / "figures")
     (project / "reports/figures").symlink_to(tmp_path / "figures")
     assert "(a link out of the project)" in review(project, "main")[2]
+    details = project / "reports/details.json"
+    details.unlink()
+    details.symlink_to(details)
+    code, _, err = review(project, "main")
+    assert (code, err.count("\n")) == (2, 2)
+    assert err.startswith("workspace: reports/details.json is damaged (")
 
 
 def test_what_is_no_file_or_no_commit_is_told(project: Path, review: Review) -> None:
@@ -207,3 +213,4 @@ def test_html_writes_a_page_beside_the_markdown(compared: Path, review: Review, 
     assert out.startswith("## Review: idea (")
     assert err == f"{target}: open it in a browser, no network needed\n"
     assert target.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert review(compared, "main", "idea", "--html", ".") == (2, "", ".: a folder; name a file\n")
