@@ -182,18 +182,21 @@ def test_proof_and_review_are_made_whatever_the_tests_say(workflow: dict[str, An
 def test_a_base_that_cannot_be_read_leaves_the_proof_to_be_posted(
     workflow: dict[str, Any], checkout: Path, environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:
+    branch = "$(touch${IFS}injected)`touch${IFS}injected`;'<b>"
     empty = "git commit-tree $(git mktree </dev/null) -m Empty"
-    done = run(f"git update-ref refs/remotes/origin/main $({empty})", checkout)
+    done = run(f'git update-ref "refs/remotes/origin/$BRANCH" $({empty})', checkout, BRANCH=branch)
     assert done.returncode == 0, done.stderr
+    environment |= {"GITHUB_BASE_REF": branch}
     (tmp_path / "proof.md").write_text("**Proved.**\n")
     done = execute(step(workflow, "results", "Review"), checkout, environment)
     assert done.returncode == 0, done.stderr
     summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
     assert summary.startswith(
-        f"{MARKER}\n\n**Proved.**\n\nNo review:\n\n```\norigin/main: no commit in common"
+        f"{MARKER}\n\n**Proved.**\n\nNo review:\n\n```\norigin/{branch}: no commit in common"
     )
     assert summary.endswith("\n```\n")
-    assert "No review" in Path(environment["GITHUB_OUTPUT"]).read_text()
+    assert output(environment) == summary
+    assert not [*checkout.rglob("injected"), *tmp_path.rglob("injected")]
 
 
 def test_a_fork_gets_no_comment(workflow: dict[str, Any]) -> None:

@@ -187,6 +187,16 @@ def test_a_link_out_of_the_project_is_followed_by_nothing(
     assert err.startswith("workspace: reports/details.json is damaged (")
 
 
+def test_a_branchs_name_is_no_markup(project: Path, run: Run, review: Review, tmp_path: Path) -> None:
+    name, page = "\"'><img/src=x/onerror=a()>|`@you`$(touch${IFS}a)", tmp_path / "review.html"
+    assert run('git branch "$BRANCH" main', project, BRANCH=name).returncode == 0
+    code, out, err = review(project, "main", name, "--html", str(page))
+    assert (code, err.count("\n")) == (0, 1)
+    assert "\"'>&lt;img/src=x/onerror=a()>\\|\\`@&#8203;you\\`\\$(touch\\${IFS}a): the same params" in out
+    assert name not in out + page.read_text()
+    assert not [*project.rglob("a"), *tmp_path.glob("a")]
+
+
 def test_what_is_no_file_or_no_commit_is_told(project: Path, review: Review) -> None:
     (project / "reports/details.json").unlink()
     (project / "reports/details.json").mkdir()
