@@ -227,7 +227,7 @@ def _span(found: Grid, span: Estimate) -> str:
     assert span.low is not None
     assert span.high is not None
     low, high = found.span_text(span.low), found.span_text(span.high)
-    return f"{found.span_text(span.value)} ({low if low == high else f'{low} to {high}'})"
+    return f"{found.span_text(span.value)} ({words.level(LEVEL)} interval {low if low == high else f'{low} to {high}'})"
 
 
 def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], answer: str) -> str:
@@ -264,12 +264,12 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
             f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}" for group in study.groups
         ],
         models=words.table(
-            ["model", "parameters", "multiply-adds to train", "step size", "span, with 95 % interval"],
+            ["model", "parameters", "10^9 multiply-adds to train", "step size", "span"],
             [
                 [
                     name,
                     f"{one.parameters():,}",
-                    f"{cost * one.multiply_adds(steps):.2e}",
+                    f"{cost * one.multiply_adds(steps) / 1e9:.3g}",
                     f"{ran.best[name]:g}",
                     _span(found, spans[name, found.epochs[-1]]),
                 ]
@@ -296,13 +296,7 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
             )
             for epoch in found.epochs
         ],
-        anchors=words.table(
-            ["source", "found", "protocol", "here"],
-            [
-                [one.source, one.found, one.protocol, agreement(one, found, study.groups)]
-                for one in ANCHORS.get(params.data.task, ())
-            ],
-        ),
+        anchors=[(one, agreement(one, found, study.groups)) for one in ANCHORS.get(params.data.task, ())],
     )  # fmt: skip
 
 
