@@ -1,11 +1,13 @@
 """What fits in memory, and the line that what does not fit gets."""
 
+import re
 from pathlib import Path
 
 import pytest
 
 from stages.errors import InputError
 from stages.memory import check_memory, memory_limit
+from tests.conftest import Call
 
 
 def test_memory_limit_is_the_machines() -> None:
@@ -19,3 +21,23 @@ def test_memory_limit_is_a_containers_where_that_is_less(tmp_path: Path) -> None
     for text, expected in (("1000\n", 1000), ("max\n", machine), (f"{10**18}\n", machine)):
         container.write_text(text)
         assert memory_limit(container) == expected
+
+
+@pytest.mark.parametrize(
+    ("stage", "key"),
+    [
+        ("generate", "seq_length"),
+        ("evaluate", "test_samples"),
+        ("evaluate", "replicates"),
+        ("evaluate", "epochs"),
+        ("plot", "epochs"),
+    ],
+)
+def test_a_stage_refuses_what_cannot_fit_before_it_reads_or_makes_anything(
+    stage: str, key: str, project: Path, call: Call
+) -> None:
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(re.sub(rf"\b{key}: \d+", f"{key}: 1000000000000", text))
+    code, out, error = call(project, f"stages.{stage}")
+    assert (code, out) == (2, "")
+    assert re.fullmatch(r"params\.yaml: .*: found sizes that need [\d,]+ bytes of memory; allowed.*\n", error)

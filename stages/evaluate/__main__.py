@@ -7,6 +7,7 @@ from stages.evaluate import curves, metrics
 from stages.evaluate.baselines import baseline
 from stages.evaluate.outcomes import checked_losses, compared_epochs, outcomes
 from stages.evaluate.predictions import checked_predictions
+from stages.memory import check_memory
 from stages.params import Params, load_params, split_pair
 from stages.streams import stream
 from stages.train.training import training_of
@@ -15,6 +16,7 @@ from stages.train.training import training_of
 def main() -> None:
     """Write reports/details.json, metrics.json and the tables beside them."""
     params = load_params()
+    check_memory("models, data and train", memory_needed(params))
     dataset = read_dataset(params.data)
     samples, steps, inputs = dataset.x_train.shape
     architectures = {name: architecture(model, inputs) for name, model in params.models.items()}
@@ -50,6 +52,19 @@ def main() -> None:
     results.write_table("outcomes", curves.outcomes(losses, epochs))
     results.write_table("predictions", curves.predictions(shown, dataset.y_test))
     remove_other_models(params.models)
+
+
+def memory_needed(params: Params) -> int:
+    """Return about how many bytes the losses of all models take, and the file or the predictions of one."""
+    data, train = params.data, params.train
+    rows, measured = (
+        train.replicates * (train.epochs + 1),
+        train.replicates * (train.epochs // train.eval_every + 2),
+    )
+    # Two float32 a row, and two float64 with two flags where the test MSE was measured.
+    losses = len(params.models) * (8 * rows + 18 * measured)
+    # The columns of a file and their parts; four times the predictions, by replicate and together.
+    return losses + max(40 * rows, 40 * train.replicates * max(data.num_samples, data.test_samples))
 
 
 def complete_pairs(params: Params) -> list[str]:

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from stages import results
 from stages.files import replacing, write_text
 from stages.generate.tasks import task
+from stages.memory import check_memory
 from stages.params import Params, load_params
 from stages.plot import figures
 from stages.plot.report import report, verdict
@@ -46,6 +47,8 @@ def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFram
         "outcomes": train.replicates * compared,
         "predictions": params.data.test_samples,
     }
+    # A row takes about so many bytes while its table is read.
+    check_memory("models, data and train", 160 * len(found.models) * sum(rows.values()))
     return {
         name: results.read_table(name, groups[columns[0]], rows[name])
         for name, columns in results.TABLES.items()
