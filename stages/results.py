@@ -234,7 +234,8 @@ def parse_table(name: str, text: str) -> pd.DataFrame:
     # As said, not as guessed: a model may be named nan, null, true or inf.
     types = {column: str if column in NAMES else int if column in COUNTS else float for column in columns}
     missing = {column: ["", "nan"] for column in columns if types[column] is float}
-    table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
+    with np.errstate(invalid="ignore"):  # an epoch too large for an int is refused, not warned of
+        table = pd.read_csv(StringIO(text), dtype=types, keep_default_na=False, na_values=missing)
     if tuple(table.columns) != columns:
         raise ValueError(f"found the columns {', '.join(table.columns)}; allowed: {', '.join(columns)}")
     # pandas fills up a row that is too short.
