@@ -77,16 +77,17 @@ if sys.platform == "linux":
 endef
 export PLATFORM
 
+define INSTALL
+	@echo "Installing $< into $(VENV):"
+	@python -m pip install --disable-pip-version-check --progress-bar off --requirement $< \
+		| sed -n '/\.metadata/d; s/^ *Downloading /  /p'
+	@touch $@
+endef
+
 $(VENV)/run-time: requirements.txt
 	@"$(PYTHON)" -c "$$PLATFORM"
 	@test -x $(VENV)/bin/python || "$(PYTHON)" -m venv $(VENV)
-	@echo "Installing requirements.txt into $(VENV):"
-	@python -m pip install --disable-pip-version-check --progress-bar off --requirement requirements.txt \
-		| sed -n '/\.metadata/d; s/^ *Downloading /  /p'
-	@touch $@
+	$(INSTALL)
 
-$(VENV)/tests: $(VENV)/run-time tests/requirements.txt
-	@echo "Installing tests/requirements.txt into $(VENV):"
-	@python -m pip install --disable-pip-version-check --progress-bar off --requirement tests/requirements.txt \
-		| sed -n '/\.metadata/d; s/^ *Downloading /  /p'
-	@touch $@
+$(VENV)/tests: tests/requirements.txt $(VENV)/run-time
+	$(INSTALL)
