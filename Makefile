@@ -56,8 +56,9 @@ clean: ## remove .venv
 	rm -rf $(VENV)
 	@echo "Left: data/ and .dvc/cache, what was trained; make distclean removes them too"
 
-distclean: clean ## remove all that can be made again: .venv, data/, DVC's cache and temporary files
-	rm -rf data .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
+distclean: clean ## remove all that can be made again: .venv, what is made in data/, DVC's cache and temporary files
+	find data -mindepth 1 -maxdepth 1 ! -name '*.csv' -exec rm -rf {} +
+	rm -rf .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@echo "Left: the experiments (dvc exp remove --all-commits), and the compiled trainer in your cache folder"
 
 help: ## list the targets

@@ -37,6 +37,24 @@ class Dataset(NamedTuple):
     y_test: np.ndarray
 
 
+class Forecast(NamedTuple):
+    """What the data set of task forecast has besides, in the series' own unit where it is float64.
+
+    There are N test targets, the next H values after the last row, and B baselines.
+    """
+
+    x_validation: np.ndarray  # (V, T, I), float32
+    y_validation: np.ndarray  # (V, 1), float32
+    x_next: np.ndarray  # (H, T, I), float32, whose targets are after the last row
+    scaling: np.ndarray  # (2,), mean and standard deviation of the training part
+    naive_mae: np.ndarray  # (1,), that MASE divides by
+    y_true: np.ndarray  # (N,)
+    baselines: np.ndarray  # (B, N), their forecasts of y_true
+    baselines_next: np.ndarray  # (B, H), and of what comes next
+    names: list[str]  # of the baselines
+    times: list[str]  # of the test targets
+
+
 class Losses(NamedTuple):
     """Mean squared errors of one model, float32, (replicates, epochs + 1); column e is after e epochs.
 
@@ -63,9 +81,11 @@ def maker(model: str) -> str:
     return f"train@{model}"
 
 
-def write_dataset(dataset: Dataset) -> None:
+def write_dataset(dataset: Dataset, forecast: Forecast | None = None) -> None:
     """Write data/dataset.safetensors."""
-    _write_arrays(DATASET, dataset._asdict())
+    more = forecast._asdict() if forecast else {}
+    lists = {key: _lines(value) for key, value in more.items() if isinstance(value, list)}
+    _write_arrays(DATASET, dataset._asdict() | more | lists)
 
 
 def read_dataset(data: DataParams) -> Dataset:
@@ -77,13 +97,36 @@ def read_dataset(data: DataParams) -> Dataset:
 
     def parse(path: Path) -> Dataset:
         arrays = load_file(path)
+        if (data.task == "forecast") != ("x_next" in arrays):
+            raise ValueError(f"of another task than {data.task}")
         sizes = data.seq_length, arrays["x_train"].shape[-1]
-        for name, samples in (("train", data.num_samples), ("test", data.test_samples)):
+        for name, drawn in (("train", data.num_samples), ("test", data.test_samples)):
+            samples = len(arrays[f"x_{name}"]) if data.task == "forecast" else drawn
             _check_array(arrays, f"x_{name}", (samples, *sizes))
             _check_array(arrays, f"y_{name}", (samples, 1))
         return Dataset(*(arrays[name] for name in Dataset._fields))
 
     return read(DATASET, "generate", parse)
+
+
+def read_forecast() -> Forecast:
+    """Return what data/dataset.safetensors has for task forecast. Raises InputError where it is missing or damaged."""
+
+    def parse(path: Path) -> Forecast:
+        arrays = load_file(path)
+        *names, baselines, times = Forecast._fields
+        lists = (arrays[name].tobytes().decode().split("\n") for name in (baselines, times))
+        found = Forecast(*(arrays[name] for name in names), *lists)  # type: ignore[arg-type]
+        sizes = len(found.names), len(found.times)
+        if found.baselines.shape != sizes or found.y_true.shape != sizes[1:]:
+            raise ValueError(f"baselines: found {found.baselines.shape}; allowed: {sizes}")
+        return found
+
+    return read(DATASET, "generate", parse)
+
+
+def _lines(texts: list[str]) -> np.ndarray:
+    return np.frombuffer("\n".join(texts).encode(), np.uint8)
 
 
 def _check_array(arrays: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...]) -> None:

@@ -25,6 +25,8 @@ Seed = Annotated[int, Field(ge=0, lt=2**64, description="a whole number, 0 or mo
 Count = Annotated[int, Field(ge=1, le=10**12, description="a whole number, 1 or more")]
 Name = Annotated[str, Field(pattern=rf"^(?!(.*_)?vs(_|$)){NAME}\Z")]  # a pair's key is a_vs_b
 Pair = Annotated[str, Field(pattern=rf"^{NAME} vs {NAME}\Z")]
+Share = Annotated[float, Field(gt=0, lt=1, description="a number above 0, below 1")]
+Text = Annotated[str, Field(min_length=1, description="text")]
 Positive = Annotated[float, Field(gt=0, lt=1e38, allow_inf_nan=False, description="a number above 0")]
 
 
@@ -33,10 +35,24 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, regex_engine="python-re")
 
 
+class SeriesParams(_Section):
+    """Of the task forecast: the file, what is predicted from what, and how it is split."""
+
+    path: Text
+    column: Text
+    inputs: list[Text] = Field(description="a list of names of columns")
+    time: Text | None = Field(description="the name of a column, or blank")
+    horizon: Count
+    season: Count | None = Field(description="a whole number, 1 or more, or blank")
+    test_share: Share
+    validation_share: Share
+    lr: dict[Name, Positive] = Field(description="a number above 0 for a model's name each")
+
+
 class DataParams(_Section):
     """The sequences: how many, how long, and what is predicted from them."""
 
-    task: Literal["mean", "recall", "adding"]  # a module in stages/generate/ each
+    task: Literal["mean", "recall", "adding", "forecast"]  # a module in stages/generate/ each
     num_samples: Count
     test_samples: Count
     seq_length: Count
@@ -44,6 +60,7 @@ class DataParams(_Section):
         description="a whole number, 0 or more, or blank"
     )
     seed: Seed
+    series: SeriesParams | None = Field(default=None, description="a section of keys")
 
 
 class ModelParams(_Section):
@@ -98,6 +115,19 @@ class Params(_Section):
             raise ValueError(_wrong("data.delay", data.delay, allowed))
         if data.task == "adding" and data.seq_length < 2:
             raise ValueError(_wrong("data.seq_length", data.seq_length, "with data.task adding 2 or more"))
+        if data.task == "forecast":
+            if data.series is None:
+                raise ValueError(_wrong("data.series", None, "with data.task forecast a section of keys"))
+            shares = data.series.test_share, data.series.validation_share
+            if sum(shares) >= 1:
+                allowed = "test_share and validation_share together below 1, since the rest is trained on"
+                raise ValueError(_wrong("data.series", shares, allowed))
+            if len({data.series.column, *data.series.inputs}) <= len(data.series.inputs):
+                allowed = "other columns than data.series.column, each once"
+                raise ValueError(_wrong("data.series.inputs", data.series.inputs, allowed))
+        elif train.batch_size is not None and train.batch_size > data.num_samples:
+            allowed = f"at most data.num_samples, {data.num_samples}, or blank"
+            raise ValueError(_wrong("train.batch_size", train.batch_size, allowed))
         if train.engine == "exact" and train.device == "cuda":
             allowed = "with train.engine exact cpu or auto (train.engine torch has the others)"
             raise ValueError(_wrong("train.device", train.device, allowed))
@@ -108,14 +138,12 @@ class Params(_Section):
         if evaluate.primary not in evaluate.compare:
             allowed = f"one of evaluate.compare, {', '.join(evaluate.compare) or 'which is empty'}"
             raise ValueError(_wrong("evaluate.primary", evaluate.primary, allowed))
-        if train.batch_size is not None and train.batch_size > data.num_samples:
-            allowed = f"at most data.num_samples, {data.num_samples}, or blank"
-            raise ValueError(_wrong("train.batch_size", train.batch_size, allowed))
         return self
 
 
 SECTIONS: dict[str, type[_Section]] = {
     "data": DataParams,
+    "data.series": SeriesParams,
     "models": ModelParams,
     "train": TrainParams,
     "evaluate": EvaluateParams,
@@ -148,6 +176,14 @@ def load_params() -> Params:
     raise InputError(f"{PATH}: {problem}{undo if changed and '.dvc' not in Path.cwd().parts else ''}")
 
 
+def missing_series(path: str) -> InputError:
+    """Return the mistake that the file at data.series.path is not there."""
+    return InputError(
+        f"{path}: missing; {PATH} names it at data.series.path, and an experiment with --temp or --queue has only what "
+        f"git knows: `git add {path}` first"
+    )
+
+
 def explain(error: ValidationError) -> str:
     """Return one mistake as `key: found ...; allowed: ...`; a misspelt key before the one it leaves out."""
     unknown = "extra_forbidden", "invalid_key"
@@ -158,7 +194,8 @@ def explain(error: ValidationError) -> str:
     if place[-1:] == ["[key]"]:  # a model's name
         place = place[:1]
     key = ".".join(place)[:80] or "the file"
-    fields = (SECTIONS[place[0]] if place[1:] else Params).model_fields
+    inner = SECTIONS.get(".".join(place[:2])) if place[2:] else None
+    fields = (inner or (SECTIONS[place[0]] if place[1:] else Params)).model_fields
     if kind in unknown and place[-1] == "nonlinearity":
         return f"{key}: no longer a key; write cell: rnn_{found} instead"
     if kind in unknown:
@@ -179,8 +216,10 @@ def _wrong(key: str, found: object, allowed: str) -> str:
 
 
 def main() -> None:
-    """Check params.yaml, and write data/params-checked, which is empty."""
-    load_params()
+    """Check params.yaml, and that DVC will find the series, and write data/params-checked, which is empty."""
+    series = load_params().data.series
+    if series and not Path(series.path).exists():
+        raise missing_series(series.path)
     write_text(CHECKED, "")
 
 

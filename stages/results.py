@@ -139,17 +139,83 @@ class Pair(NamedTuple):
     earlier: dict[int, PairOutcome]
 
 
+class Errors(NamedTuple):
+    """Of forecasts of the test part, in the series' own unit; `blocks` are the RMSEs of consecutive parts of it."""
+
+    rmse: Number
+    mae: Number
+    mase: Number | None
+    blocks: list[Number]
+
+
+class BaselineForecast(NamedTuple):
+    """What a baseline came to: its errors, its last forecasts of the test part, and those of what comes next."""
+
+    errors: Errors
+    last: list[Number]
+    next: list[Number]
+
+
+class Band(NamedTuple):
+    """Forecasts by the replicates of a model: the median and the quartiles, one after the other."""
+
+    median: list[Number]
+    q25: list[Number]
+    q75: list[Number]
+
+
+class NetworkForecast(NamedTuple):
+    """What a model came to; errors are of its replicate nearest the median test MSE.
+
+    `gain` is by how much its MSE is below that of the best baseline, as a share of that, with its interval over blocks
+    of the test part; `validation` the interquartile mean of the scaled MSE on the validation part.
+    """
+
+    errors: Errors
+    gain: Estimate | None
+    verdict: Verdict
+    validation: Number
+    last: Band
+    next: Band
+
+
+class Forecasts(NamedTuple):
+    """How good the forecasts of a series are; `times` and `true` are of the last ones, `starts` the blocks' first.
+
+    A replicate with a test R2 of `solved_r2` is as good as the best baseline.
+    """
+
+    best: str
+    samples: int  # of the test part
+    solved_r2: Number
+    level: Number
+    times: list[str]
+    true: list[Number]
+    starts: list[str]
+    baselines: dict[str, BaselineForecast]
+    models: dict[str, NetworkForecast]
+
+    def errors(self) -> dict[str, Errors]:
+        """Return the errors of every baseline and model."""
+        of_baselines = {name: one.errors for name, one in self.baselines.items()}
+        return of_baselines | {name: one.errors for name, one in self.models.items()}
+
+
 class Results(NamedTuple):
-    """The content of details.json; models by name, pairs as params.yaml writes them: "a vs b"."""
+    """The content of details.json; models by name, pairs as params.yaml writes them: "a vs b".
+
+    `forecasts` are of the task forecast, and of no other is there a word of them in the file.
+    """
 
     baseline: Baseline
     models: dict[params.Name, Model]
     pairs: dict[params.Pair, Pair]
+    forecasts: Forecasts | None = None
 
 
 def write(results: Results) -> None:
     """Write reports/details.json and reports/metrics.json."""
-    metrics = {
+    metrics: dict[str, dict[str, Any]] = {
         name: {"solved": model.last.solved.value, "test_mse": model.last.test.iqm.value}
         for name, model in results.models.items()
     } | {
@@ -157,6 +223,10 @@ def write(results: Results) -> None:
         | {"verdict": compared.last.test.verdict}
         for pair, compared in results.pairs.items()
     }
+    if results.forecasts:
+        for name, errors in results.forecasts.errors().items():
+            key = name.replace(" ", "_")
+            metrics[key] = metrics.get(key, {}) | {"rmse": errors.rmse, "mase": errors.mase}
     for path, content in ((DETAILS, results), (METRICS, metrics)):
         files.write_text(path, _json(content))
 
@@ -263,11 +333,13 @@ def _json(content: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Return records as mappings, and floats rounded."""
+    """Return records as mappings, and floats rounded; of forecasts there is no word where there are none."""
     if isinstance(value, tuple):
         return _plain(value._asdict())  # type: ignore[attr-defined]
     if isinstance(value, Mapping):
-        return {key: _plain(inner) for key, inner in value.items()}
+        return {key: _plain(inner) for key, inner in value.items() if (key, inner) != ("forecasts", None)}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
     if isinstance(value, float):
         return float(_text(value)) if math.isfinite(value) else _text(value)
     return value

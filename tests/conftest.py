@@ -39,6 +39,7 @@ PROJECT_FILES = (
     ".dvc/plots",
     ".dvcignore",
     ".gitignore",
+    "data/sunspots.csv",
     "dvc.yaml",
     "requirements.in",
     "requirements.txt",

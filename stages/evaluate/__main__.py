@@ -2,11 +2,12 @@
 
 from stages import results
 from stages.architecture import architecture
-from stages.data import read_dataset, remove_other_models
+from stages.data import read_dataset, read_forecast, read_weights, remove_other_models
 from stages.evaluate import curves, metrics
 from stages.evaluate.baselines import baseline
+from stages.evaluate.forecasts import Predicted, best_baseline, forecasts
 from stages.evaluate.outcomes import checked_losses, compared_epochs, outcomes
-from stages.evaluate.predictions import checked_predictions
+from stages.evaluate.predictions import checked_predictions, predictions
 from stages.memory import check_memory
 from stages.params import Params, load_params, split_pair
 from stages.streams import stream
@@ -21,18 +22,28 @@ def main() -> None:
     samples, steps, inputs = dataset.x_train.shape
     architectures = {name: architecture(model, inputs) for name, model in params.models.items()}
     losses = {
-        name: checked_losses(name, params.train.replicates, training_of(model, params.train))
-        for name, model in params.models.items()
+        name: checked_losses(name, params.train.replicates, training_of(name, params))
+        for name in params.models
     }
-    base = baseline(dataset)
-    came_to = {name: outcomes(losses[name], base, params.evaluate.solved_r2) for name in params.models}
-    shown = {}
+    base, series = baseline(dataset), params.data.series if params.data.task == "forecast" else None
+    solved_r2 = params.evaluate.solved_r2
+    if series:
+        cut = read_forecast()
+        _, solved_r2 = best_baseline(cut, base.variance.test)
+    came_to = {name: outcomes(losses[name], base, solved_r2) for name in params.models}
+    shown, forecast = {}, {}
     for name, of_model in came_to.items():
         predicted = checked_predictions(
             name, architectures[name], params.train.engine, dataset, losses[name], base
         )
         replicate = curves.nearest_median(of_model.test[:, -1])
         shown[name] = replicate, predicted[replicate]
+        if series:
+            validation, ahead = (
+                predictions(read_weights(name), x, architectures[name], params.train.engine)
+                for x in (cut.x_validation, cut.x_next)
+            )
+            forecast[name] = Predicted(predicted, validation, ahead, replicate)
     epochs, pairs = compared_epochs(params), complete_pairs(params)
     models = metrics.models(
         architectures,
@@ -44,7 +55,8 @@ def main() -> None:
     )
     compared = metrics.pairs(came_to, pairs, params.evaluate.primary, epochs)
 
-    results.write(results.Results(base, models, compared))
+    judged = forecasts(cut, forecast, series.season or 1, base.variance.test) if series else None
+    results.write(results.Results(base, models, compared, judged))
     results.write_table("losses", curves.losses(losses))
     work = {name: samples * model.multiply_adds for name, model in models.items()}
     results.write_table("progress", curves.progress(came_to, work))

@@ -2,7 +2,7 @@
 
 It has `INPUT_SIZE`, `sequences(rng, num_samples, data)`, `targets(x, data)`, and what the reports say of it:
 TRUE_LABEL, PREDICTED_LABEL, and `note(data)`. `data` is that section of params.yaml. No other module knows what is
-predicted.
+predicted. The task `forecast` draws nothing: forecast.py cuts its sequences from a file.
 """
 
 from importlib import import_module
@@ -17,6 +17,13 @@ from stages.params import DataParams
 def task(name: str) -> ModuleType:
     """Return the module of a task."""
     return import_module(f"stages.generate.{name}")
+
+
+def input_size(data: DataParams) -> int:
+    """Return how many numbers a step of a task's sequences has."""
+    return (
+        1 + len(data.series.inputs) if data.series and data.task == "forecast" else task(data.task).INPUT_SIZE
+    )
 
 
 def make_dataset(data: DataParams, train_rng: np.random.Generator, test_rng: np.random.Generator) -> Dataset:

@@ -9,7 +9,7 @@ from stages.files import replacing, write_text
 from stages.generate.tasks import task
 from stages.memory import check_memory
 from stages.params import Params, load_params
-from stages.plot import figures
+from stages.plot import figures, forecasts
 from stages.plot.report import report, verdict
 from stages.results import PAGE, figure_path
 
@@ -20,7 +20,8 @@ def main() -> None:
     tables = read_tables(found, params)
     of_task = task(params.data.task)
     page = report(found, params, of_task.note(params.data))
-    constant, solved_r2 = found.baseline.mean, params.evaluate.solved_r2
+    constant = found.baseline.mean
+    solved_r2 = found.forecasts.solved_r2 if found.forecasts else params.evaluate.solved_r2
     threshold = (1 - solved_r2) * found.baseline.variance.test
     # From the defaults, since a user's own matplotlibrc must not change the bytes.
     with style.context(["default", figures.RC]):
@@ -30,7 +31,12 @@ def main() -> None:
         save("final", figures.final(tables["outcomes"], threshold, constant.test))
         save("cost", figures.cost(tables["progress"], constant.test))
         labels = of_task.TRUE_LABEL, of_task.PREDICTED_LABEL
-        save("predictions", figures.predictions(tables["predictions"], *labels))
+        save(
+            "predictions",
+            forecasts.figure(found.forecasts, params.data.series.column)
+            if found.forecasts and params.data.series
+            else figures.predictions(tables["predictions"], *labels),
+        )
     write_text(PAGE, page)
     print(f"{verdict(found, params)} See {PAGE} and its figures.")
 
@@ -45,7 +51,7 @@ def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFram
         "progress": measured,
         "comparisons": measured,
         "outcomes": train.replicates * compared,
-        "predictions": params.data.test_samples,
+        "predictions": found.forecasts.samples if found.forecasts else params.data.test_samples,
     }
     # A row takes about so many bytes while its table is read.
     check_memory("models, data and train", 160 * len(found.models) * sum(rows.values()))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from stages import words
 from stages.params import Params, split_pair
+from stages.plot import forecasts
 from stages.results import REPORTS, ModelOutcome, PairMeasure, Results, Split, figure_path
 from stages.words import number, percent
 
@@ -25,7 +26,13 @@ PAIR_COLUMNS = ("pair", "MSE", "P", "interval", "p value", "verdict", "detects",
 
 
 def verdict(results: Results, params: Params) -> str:
-    """Return the answer to the primary question as a person would say it, generated from the numbers."""
+    """Return the answer as a person would say it; of a series first whether any network beats the best baseline."""
+    answer = _verdict(results, params)
+    return f"{forecasts.sentence(results.forecasts)} {answer}" if results.forecasts else answer
+
+
+def _verdict(results: Results, params: Params) -> str:
+    """Return the answer to the primary question, generated from the numbers."""
     pair = params.evaluate.primary
     if pair not in results.pairs:
         return f"No verdict: the primary question is {pair}, and not both are in `models:` of `params.yaml`."
@@ -35,11 +42,11 @@ def verdict(results: Results, params: Params) -> str:
         )
     first, second = (results.models[name] for name in split_pair(pair))
     earlier = [
-        f"After {words.epochs(epoch)} {_learned(outcome, second.earlier[epoch], params)}."
+        f"After {words.epochs(epoch)} {_learned(outcome, second.earlier[epoch], results, params)}."
         for epoch, outcome in first.earlier.items()
     ]
     test = results.pairs[pair].last.test
-    text = f"{_learned(first.last, second.last, params)}, and {words.beats(pair, test)}"
+    text = f"{_learned(first.last, second.last, results, params)}, and {words.beats(pair, test)}"
     if test.verdict == "inconclusive":
         text += f"; {params.train.replicates} replicates "
         text += (
@@ -53,6 +60,9 @@ def verdict(results: Results, params: Params) -> str:
 def report(results: Results, params: Params, note: str) -> str:
     """Return the whole page as Markdown; `note` is what the task says of itself."""
     last = [(words.epochs(params.train.epochs), None)]
+    alt_texts = ALT_TEXTS | (
+        {"predictions": forecasts.alt_text(results.forecasts)} if results.forecasts else {}
+    )
     earlier = [(words.epochs(epoch), epoch) for epoch in next(iter(results.models.values())).earlier]
     return words.fill(
         Path(__file__).with_name("report.md.jinja"),
@@ -63,13 +73,23 @@ def report(results: Results, params: Params, note: str) -> str:
         has_pairs=bool(results.pairs),
         pairs=lambda at: words.table(PAIR_COLUMNS, _pair_rows(results, at)),
         params=params,
-        figures={figure_path(name).relative_to(REPORTS): text for name, text in ALT_TEXTS.items()},
+        figures={figure_path(name).relative_to(REPORTS): text for name, text in alt_texts.items()},
+        forecasts=forecasts.section(results.forecasts) if results.forecasts else None,
+        solved=solved(results, params),
         note=note,
         constant=words.CONSTANT,
     )
 
 
-def _learned(first: ModelOutcome, second: ModelOutcome, params: Params) -> str:
+def solved(results: Results, params: Params) -> str:
+    """Return what it takes to have solved the task."""
+    if results.forecasts:
+        r2 = number(results.forecasts.solved_r2)
+        return f"test R2 of {r2} or more, at least that of the {results.forecasts.best}"
+    return f"test R2 of {params.evaluate.solved_r2:g} or more"
+
+
+def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params: Params) -> str:
     """Return how many replicates of the two models of the primary question have solved the task."""
     names = split_pair(params.evaluate.primary)
     if first.solved.value == second.solved.value == 0:
@@ -77,12 +97,20 @@ def _learned(first: ModelOutcome, second: ModelOutcome, params: Params) -> str:
             f"{'undefined' if outcome.test.r2 is None else number(outcome.test.r2)} for {name}"
             for name, outcome in zip(names, (first, second), strict=True)
         )
-        return f"neither model has solved the task (median test R2 {' and '.join(scores)}; {words.CONSTANT} has 0)"
+        other = (
+            f"the {results.forecasts.best} has {number(results.forecasts.solved_r2)}"
+            if results.forecasts
+            else None
+        )
+        return (
+            f"neither model has solved the task (median test R2 {' and '.join(scores)}; "
+            f"{other or f'{words.CONSTANT} has 0'})"
+        )
     shares = (
         f"{percent(outcome.solved.value)} of the {name}"
         for name, outcome in zip(names, (first, second), strict=True)
     )
-    return f"{' and '.join(shares)} replicates have solved the task (test R2 of {params.evaluate.solved_r2:g} or more)"
+    return f"{' and '.join(shares)} replicates have solved the task ({solved(results, params)})"
 
 
 def _summary_rows(results: Results) -> Iterator[tuple[str, ...]]:

@@ -24,7 +24,7 @@ def main() -> None:
     name = model_name(sys.argv[1:], params)
     model, train, dataset = params.models[name], params.train, read_dataset(params.data)
     network = architecture(model, dataset.x_train.shape[2])
-    training = training_of(model, train)
+    training = training_of(name, params)
     job, engine = Job(name, dataset, network, training), load_engine(train.engine, network.cell, train.device)
     scheduler = cluster.scheduler_address() if engine.arithmetic else None
     threads = min(available_threads() if engine.threads else 1, train.replicates)

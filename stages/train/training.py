@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from stages.architecture import Architecture
 from stages.data import Weights
-from stages.params import ModelParams, TrainParams
+from stages.params import Params
 
 
 class Training(NamedTuple):
@@ -26,9 +26,12 @@ class Training(NamedTuple):
         return (epoch % self.eval_every == 0) | (epoch == self.epochs)
 
 
-def training_of(model: ModelParams, train: TrainParams) -> Training:
-    """Return how a model is trained, by params.yaml."""
-    return Training(train.epochs, model.lr or train.lr, train.batch_size, train.clip_norm, train.eval_every)
+def training_of(name: str, params: Params) -> Training:
+    """Return how the model of this name is trained, by params.yaml."""
+    train, series = params.train, params.data.series
+    of_task = series.lr if series and params.data.task == "forecast" else {}
+    lr = params.models[name].lr or of_task.get(name) or train.lr
+    return Training(train.epochs, lr, train.batch_size, train.clip_norm, train.eval_every)
 
 
 class TrainState(NamedTuple):

@@ -1,0 +1,135 @@
+"""A reader's own series: a CSV file with a header and a row a step, read a row at a time and checked."""
+
+import csv
+from array import array
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from stages.errors import InputError, one_line
+from stages.params import SeriesParams, missing_series
+
+LARGEST = 1e100  # whose square, and a sum of such, is still a number
+
+
+class Series(NamedTuple):
+    """What a file has: R rows, and what each of them is called.
+
+    `values` is float64 (R, 1 + inputs), the column that is predicted first. `times` has the time column's text, or,
+    where there is none, "row 2" for the first row below the header. `steps` is the shortest and the longest from a
+    row's time to the next one's, with its unit; None without a time column.
+    """
+
+    values: np.ndarray
+    times: list[str]
+    steps: tuple[float, float, str] | None
+
+
+def read_series(series: SeriesParams) -> Series:
+    """Return the columns of `data.series.path` that the other keys name.
+
+    Raises:
+        InputError: it is missing, no CSV in UTF-8, lacks a column, or a row has no number or comes before the one
+            above it; the message says which. Rows are counted from the header, which is 1.
+    """
+    path = Path(series.path)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return _parse(csv.reader(file, strict=True), series)
+    except FileNotFoundError:
+        raise missing_series(series.path) from None
+    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+        problem = f"no UTF-8 ({error.reason})" if isinstance(error, UnicodeDecodeError) else one_line(error)
+    raise InputError(f"{path}: {problem}")
+
+
+def _parse(rows: Iterator[list[str]], series: SeriesParams) -> Series:
+    header = [name.strip() for name in next(rows, [])]
+    if not header:
+        raise ValueError("empty; allowed: a header, and a row a step")
+    places = [_place(header, name) for name in (series.column, *series.inputs)]
+    time = None if series.time is None else _place(header, series.time)
+    values, times = array("d"), []
+    blank = 0
+    for number, row in enumerate(rows, start=2):
+        if not row:  # allowed after the last one alone
+            blank = blank or number
+            continue
+        if blank or len(row) != len(header):
+            number, found = (blank, 0) if blank else (number, len(row))
+            raise ValueError(f"row {number}: found {found} cells; allowed: {len(header)}, as the header has")
+        values.extend(_cell(row[place], number, header[place]) for place in places)
+        times.append(f"row {number}" if time is None else row[time].strip())
+    if not times:
+        raise ValueError("no row below the header; allowed: a row a step")
+    steps = None if series.time is None else _steps(times, series.time)
+    return Series(np.array(values).reshape(len(times), len(places)), times, steps)
+
+
+def _place(header: list[str], name: str) -> int:
+    if header.count(name) != 1:
+        found = "none" if name not in header else f"{header.count(name)}"
+        apart = " (one, if commas are what separates them)" if len(header) == 1 else ""
+        raise ValueError(
+            f"column {name}: found {found}; allowed: one of {one_line(', '.join(header))}{apart}"
+        )
+    return header.index(name)
+
+
+def _cell(text: str, row: int, column: str) -> float:
+    """Return the number that a cell says."""
+    with suppress(ValueError):
+        value = _number(text)
+        if abs(value) < LARGEST:  # nan is not
+            return value
+    raise ValueError(f"row {row}, column {column}: found {_shown(text)}; allowed: a number")
+
+
+def _number(text: str) -> float:
+    if "_" in text:  # which Python would take for 1_000
+        raise ValueError
+    return float(text)
+
+
+def _shown(text: str) -> str:
+    return repr(text[:50]) if text.strip() else "an empty cell"
+
+
+def _steps(times: list[str], column: str) -> tuple[float, float, str]:
+    """Return the shortest and the longest step of a time column, and its unit.
+
+    Raises:
+        ValueError: a time is neither a number nor a date, or does not come after the one in the row above.
+    """
+    shortest, longest, above = np.inf, 0.0, None
+    for row, text in enumerate(times, start=2):
+        try:
+            value, unit = moment = _moment(text)
+        except ValueError:
+            allowed = "a number, or a date such as 2024-01-31"
+            raise ValueError(
+                f"row {row}, column {column}: found {_shown(text)}; allowed: {allowed}"
+            ) from None
+        if above is not None:
+            if unit != above[1] or value <= above[0]:
+                again = ", which stands in the row above," if moment == above else ""
+                allowed = f"what comes after {times[row - 3]}"
+                raise ValueError(f"row {row}, column {column}: found {text!r}{again}; allowed: {allowed}")
+            shortest, longest = min(shortest, value - above[0]), max(longest, value - above[0])
+        above = moment
+    return shortest, longest, unit
+
+
+def _moment(text: str) -> tuple[float, str]:
+    """Return a time as a number, with its unit."""
+    with suppress(ValueError):
+        value = _number(text)
+        if abs(value) < LARGEST:
+            return value, ""
+    date = datetime.fromisoformat(text)
+    start = datetime(1970, 1, 1, tzinfo=UTC if date.tzinfo else None)
+    return (date - start).total_seconds() / 86400, "days" if start.tzinfo is None else "days of UTC"

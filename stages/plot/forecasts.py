@@ -1,0 +1,128 @@
+"""What the report of the task forecast has besides: its first sentence, its tables and its figure."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from stages import words
+from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, colours
+from stages.results import Estimate, Forecasts
+from stages.words import number, percent
+
+COLUMNS = ("forecaster", "RMSE", "MAE", "MASE", "MSE against the best baseline's", "verdict")
+MOST_ROWS = 24  # of the table of what comes next; details.json has all
+TICKS = 6
+
+
+def sentence(found: Forecasts) -> str:
+    """Return whether any network beats the best baseline, and by how much the best network does or does not."""
+    name = min(found.models, key=lambda name: found.models[name].errors.rmse)
+    network, baseline = found.models[name], found.baselines[found.best].errors
+    ahead = [one for one, of_model in found.models.items() if of_model.verdict == "better"]
+    gained = network.gain
+    if ahead:
+        text = f"{words.listed(ahead)} {'beats' if len(ahead) == 1 else 'beat'} the {found.best}, the best baseline"
+    elif gained and gained.value > 0:
+        text = f"No network is shown to beat the {found.best}, the best baseline"
+    else:
+        text = f"No network beats the {found.best}, the best baseline"
+    return (
+        f"{text}: the best network, {name}, has an RMSE of {number(network.errors.rmse)} on the test part against "
+        f"{number(baseline.rmse)}; its MSE is {_against(gained, found.level)}."
+    )
+
+
+def section(found: Forecasts) -> str:
+    """Return the tables of errors and of what comes next."""
+    ahead = {name: [number(value) for value in one.next] for name, one in found.baselines.items()}
+    for name, one in found.models.items():
+        ahead[name] = [
+            f"{number(median)} ({number(low)} to {number(high)})"
+            for median, low, high in zip(one.next.median, one.next.q25, one.next.q75, strict=True)
+        ]
+    steps = zip(*ahead.values(), strict=True)
+    rows = [(f"{step}", *texts) for step, texts in enumerate(steps, start=1)][:MOST_ROWS]
+    return (
+        f"{words.table(COLUMNS, _rows(found))}\n\nErrors are of the test part, in the series' own unit, each "
+        "network's of its replicate nearest the median; the intervals are over "
+        f"{len(found.starts)} consecutive blocks of the test part, since errors that follow each other are alike, and "
+        f"together right 19 times in 20.\n\nAfter {found.times[-1]} comes, with the middle half of the replicates:\n\n"
+        f"{words.table(('rows ahead', *ahead), rows)}"
+    )
+
+
+def alt_text(found: Forecasts) -> str:
+    """Return what the figure shows, for those who cannot see it."""
+    return f"The end of the series with each network's forecasts and those of the {found.best}, and errors by time"
+
+
+def figure(found: Forecasts, column: str) -> Figure:
+    """Draw the last part of the series with every network's forecasts, a panel each, and below them errors by time."""
+    look, shown = colours(list(found.models)), len(found.times)
+    heights = [*(2.0 for _ in look), 2.4]
+    drawing = Figure(figsize=(WIDTH, sum(heights) + 0.6), layout="constrained")
+    *panels, by_time = drawing.subplots(len(heights), 1, gridspec_kw={"height_ratios": heights})
+    best = found.baselines[found.best]
+    # What comes next goes on from the last forecast.
+    x = np.arange(shown + len(best.next))
+    for axes, (name, colour) in zip(panels, look.items(), strict=True):
+        one = found.models[name]
+        median, low, high = (
+            np.array(last + ahead, float) for last, ahead in zip(one.last, one.next, strict=True)
+        )
+        low, high = (np.where(np.isfinite(end), end, np.nan) for end in (low, high))
+        axes.plot(x[:shown], found.true, color=INK, linewidth=1.2, label=column)
+        axes.plot(x, best.last + best.next, color=NEUTRAL, linestyle=DOTS, label=found.best)
+        axes.fill_between(x, low, high, color=colour, alpha=0.25, linewidth=0)
+        axes.plot(x, median, color=colour, linewidth=1.8, label=name)
+        axes.plot(x[shown:], median[shown:], ".", color=colour)
+        axes.axvspan(shown - 0.5, x[-1] + 0.5, color=QUIET, alpha=0.3, linewidth=0)
+        axes.set_xlim(0, x[-1] + 0.5)
+        ticks = np.unique(np.linspace(0, shown - 1, TICKS).astype(int))
+        axes.set_xticks(ticks, [found.times[tick] for tick in ticks])
+        axes.legend(loc="upper left", ncols=3, fontsize=9, frameon=False, borderaxespad=0)
+        axes.set_ylim(top=axes.get_ylim()[0] + 1.25 * np.ptp(axes.get_ylim()))  # room for the legend
+    starts = np.arange(len(found.starts))
+    by_time.plot(starts, best.errors.blocks, "o", color=NEUTRAL, linestyle=DOTS, label=found.best)
+    for name, colour in look.items():
+        by_time.plot(starts, found.models[name].errors.blocks, "o-", color=colour, label=name)
+    by_time.set_xticks(starts, [f"from {start}" for start in found.starts], fontsize=10)
+    by_time.set_ylim(bottom=0)
+    by_time.set_title("RMSE of consecutive blocks of the test part")
+    by_time.legend(ncols=4, fontsize=9, frameon=False)
+    drawing.suptitle(
+        f"{column} at the end of the test part, and what comes next (grey)\n"
+        "Forecasts: the median of the replicates, and the band that holds their middle half",
+        fontsize=12, x=0.01, ha="left",
+    )  # fmt: skip
+    return drawing
+
+
+def _rows(found: Forecasts) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of COLUMNS."""
+    errors = found.errors()
+    for name, of_one in errors.items():
+        model = found.models.get(name)
+        against = "the best" if name == found.best else ""
+        yield (
+            name,
+            number(of_one.rmse),
+            number(of_one.mae),
+            number(of_one.mase),
+            _against(model.gain, found.level) if model else against,
+            model.verdict if model else "",
+        )
+
+
+def _against(gained: Estimate | None, level: float) -> str:
+    """Return "39 % above it (98.3 % interval 121 % above to 42 % below)"."""
+    if gained is None:
+        return "undefined"
+    if gained.low is None or gained.high is None:
+        return f"{_below(gained.value)} (no interval: too few rows)"
+    return f"{_below(gained.value)} ({words.level(level)} interval {_below(gained.low)} to {_below(gained.high)})"
+
+
+def _below(gain: float) -> str:
+    return f"{percent(abs(gain))} {'below' if gain > 0 else 'above'}"
