@@ -38,7 +38,7 @@ def test_reports_are_whole(changes: dict[str, int | str], sentence: str, tmp_pat
 def test_a_pair_without_its_model_is_skipped_with_a_line(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    without = re.sub(r"  stacked:.*?(?=  wide:)", "", tiny_params(), flags=re.DOTALL)
+    without = re.sub(r"(?m)^  stacked:.*?(?=^  wide:)", "", tiny_params(), flags=re.DOTALL)
     (tmp_path / "params.yaml").write_text(without)
     found = run_stages(tmp_path)
     said = capsys.readouterr().out

@@ -44,6 +44,17 @@ def test_committed_file_is_the_experiment() -> None:
         "seq_length": 20,
         "delay": 10,
         "seed": 0,
+        "series": {
+            "path": "data/sunspots.csv",
+            "column": "SUNACTIVITY",
+            "inputs": [],
+            "time": "YEAR",
+            "horizon": 1,
+            "season": 11,
+            "test_share": 0.3,
+            "validation_share": 0.15,
+            "lr": {"single": 0.001, "stacked": 0.001, "wide": 0.001},
+        },
     }
     sizes = {name: (model.hidden_size, model.num_layers) for name, model in params.models.items()}
     assert sizes == {"single": (32, 1), "stacked": (32, 2), "wide": (55, 1)}
@@ -98,11 +109,11 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "data.seq_length: found 1; allowed: with data.task adding 2 or more",
         ),
         (
-            r"  single:",
+            r"^  single:",
             "  a_vs:",
             "models: found 'a_vs'; allowed: one entry a model, at least one, each named by a letter a-z",
         ),
-        (r"  single:", "  lr: 5\n  single:", "models.lr: found 5; allowed: a section of keys"),
+        (r"^  single:", "  lr: 5\n  single:", "models.lr: found 5; allowed: a section of keys"),
         (r"  task: mean.*\n", "", "data.task: missing; allowed: mean, recall, adding"),
         (r"  task", "  1: 2\n  task", "data.1: unknown key; allowed: task, num_samples"),
         (
@@ -134,22 +145,22 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         ),
         (r"^evaluate:", "evaluation:", "evaluation: unknown key; allowed: data, models, train, evaluate"),
         (
-            r"  single:",
+            r"^  single:",
             "  sin/gle:",
             "models: found 'sin/gle'; allowed: one entry a model, at least one, each named by a letter a-z",
         ),
         (
-            r"  single:",
+            r"^  single:",
             "  Single:",
             "models: found 'Single'; allowed: one entry a model, at least one, each named by a letter a-z",
         ),
         (
-            r"  single:",
+            r"^  single:",
             "  7:",
             "models: found 7; allowed: one entry a model, at least one, each named by a letter a-z",
         ),
-        (r"  stacked:", "  single:", 'not valid YAML, line 17: found duplicate key "single"'),
-        (r"  stacked:", "  stacked: 3", "not valid YAML"),
+        (r"^  stacked:", "  single:", 'not valid YAML, line 30: found duplicate key "single"'),
+        (r"^  stacked:", "  stacked: 3", "not valid YAML"),
         (r"data:", "data: [", "not valid YAML"),
     ],
 )
@@ -196,7 +207,7 @@ def test_a_missing_file_gets_a_line() -> None:
         ("epochs: 1:30", "train.epochs: found '1:30'; allowed: a whole number, 1 or more"),
         ("epochs: yes", "train.epochs: found 'yes'; allowed: a whole number, 1 or more"),
         ("epochs: 10000000000000", "train.epochs: found 10000000000000; allowed: a whole number, 1 or more"),
-        ("epochs: 2020-13-45", "not valid YAML, line 31: month must be in 1..12"),
+        ("epochs: 2020-13-45", "not valid YAML, line 44: month must be in 1..12"),
         ("epochs: [[1]]", "train.epochs: found [[1]]; allowed: a whole number, 1 or more"),
     ],
 )

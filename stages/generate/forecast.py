@@ -63,7 +63,7 @@ def least_rows(needed: tuple[int, int, int], series: SeriesParams) -> int:
         bisect_left(range(10**18), need, key=partial(_part, share=share))
         for need, share in zip(others, shares, strict=True)
     )
-    rows = max(rows, int(train / (1 - sum(shares))) - 1)
+    rows = max(rows, int((train - 2) / (1 - sum(shares))))  # each other part may be a row less than its share
     while rows - sum(_part(rows, share) for share in shares) < train:
         rows += 1
     return rows

@@ -1,0 +1,248 @@
+"""The task forecast: windows, split, scaling and baselines, computed again with pandas and NumPy's least squares."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from stages.data import Dataset, Forecast
+from stages.errors import InputError
+from stages.generate import forecast
+from stages.generate.series import Series, read_series
+from stages.params import DataParams, SeriesParams
+from tests.conftest import TOP, run_stages, tiny_params
+from tests.generate.test_series import SERIES
+
+
+def params(seq_length: int, **changes: Any) -> DataParams:
+    return DataParams(
+        task="forecast",
+        num_samples=1,
+        test_samples=1,
+        seq_length=seq_length,
+        delay=None,
+        seed=0,
+        series=SeriesParams.model_validate(SERIES | {"season": 4} | changes),
+    )
+
+
+def series(rows: int, columns: int = 1, seed: int = 0) -> Series:
+    rng = np.random.default_rng(seed)
+    values = (
+        50 + 10 * np.sin(np.arange(rows) * 1.5)[:, None] + rng.normal(size=(rows, columns)).cumsum(axis=0)
+    )
+    return Series(values, [str(2000 + row) for row in range(rows)], (1, 1, ""))
+
+
+class Again:
+    """The same by pandas: a row of `table` a target, by its time; the columns are the window's numbers, in order."""
+
+    def __init__(self, given: Series, seq_length: int, horizon: int, train: int, validation: int) -> None:
+        self.y = pd.Series(given.values[:, 0])
+        self.past = self.y[:train]
+        frame = pd.DataFrame(given.values)
+        scaled = (frame - frame[:train].mean()) / frame[:train].std(ddof=0)
+        lags = [
+            scaled[column].shift(horizon + seq_length - 1 - step)
+            for step in range(seq_length)
+            for column in scaled
+        ]
+        self.table = pd.concat([*lags, scaled[0]], axis=1).astype(np.float32)
+        self.table.columns = [*range(len(lags)), "target"]
+        starts = {"train": 0, "validation": train, "test": train + validation, "": len(frame)}
+        # A window's first row is horizon + seq_length - 1 before its target: within the same part.
+        self.parts = {
+            name: self.table[start + horizon + seq_length - 1 : end]
+            for (name, start), end in zip(starts.items(), list(starts.values())[1:], strict=False)
+        }
+
+    def ridge(self, penalty: float) -> np.ndarray:
+        """By more rows instead of a penalty."""
+        train = self.parts["train"].astype(float)
+        x, y = train.drop(columns="target"), train["target"]
+        more = np.sqrt(penalty) * np.eye(x.shape[1], x.shape[1] + 1)
+        rows = np.vstack([np.column_stack([x, np.ones(len(x))]), more])
+        return np.linalg.lstsq(rows, np.append(y, np.zeros(x.shape[1])), rcond=None)[0]
+
+    def linear(self, name: str, coefficients: np.ndarray) -> np.ndarray:
+        x = self.parts[name].drop(columns="target").astype(float)
+        return (x @ coefficients[:-1] + coefficients[-1]).to_numpy() * self.past.std(
+            ddof=0
+        ) + self.past.mean()
+
+
+@pytest.mark.parametrize(
+    ("seq_length", "horizon", "columns"), [(3, 1, 1), (1, 1, 1), (5, 3, 1), (4, 2, 3), (2, 6, 2)]
+)
+def test_windows_split_and_scaling_are_those_of_pandas(seq_length: int, horizon: int, columns: int) -> None:
+    given = series(101, columns)
+    changes = {"horizon": horizon, "inputs": ["x", "z"][: columns - 1]}
+    dataset, more = forecast.make(given, params(seq_length, **changes))
+    again = Again(given, seq_length, horizon, train=61, validation=20)
+    found = {
+        "train": (dataset.x_train, dataset.y_train),
+        "validation": (more.x_validation, more.y_validation),
+        "test": (dataset.x_test, dataset.y_test),
+    }
+    for name, (x, y) in found.items():
+        expected = again.parts[name]
+        assert x.shape == (len(expected), seq_length, columns)
+        assert x.dtype == y.dtype == np.float32
+        np.testing.assert_allclose(
+            x.reshape(len(x), -1), expected.drop(columns="target"), rtol=2e-6, atol=1e-6
+        )
+        np.testing.assert_allclose(y[:, 0], expected["target"], rtol=2e-6, atol=1e-6)
+    # No row is in two parts, neither in a window nor as a target.
+    rows = [set(np.round(np.append(x[:, :, 0], y), 5).tolist()) for x, y in found.values()]
+    assert not any(rows[a] & rows[b] for a, b in ((0, 1), (0, 2), (1, 2)))
+    assert more.times == given.times[again.parts["test"].index[0] :]
+    np.testing.assert_array_equal(more.y_true, again.y[again.parts["test"].index])
+    # What comes next: each as far from its window as any target.
+    np.testing.assert_array_equal(more.x_next.shape, (horizon, seq_length, columns))
+    scaled = (given.values - given.values[:61].mean(axis=0)) / given.values[:61].std(axis=0)
+    for step in range(horizon):
+        end = 101 + step - horizon + 1
+        np.testing.assert_allclose(more.x_next[step], scaled[end - seq_length : end], rtol=2e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize(("horizon", "season"), [(1, 4), (3, 4), (4, 4), (5, 4), (9, 4), (2, None)])
+def test_naive_baselines_and_the_scale_of_mase_are_those_of_pandas(horizon: int, season: int | None) -> None:
+    given = series(120)
+    _, more = forecast.make(given, params(3, horizon=horizon, season=season))
+    again = Again(given, 3, horizon, train=72, validation=24)
+    at = again.parts["test"].index
+    found = dict(zip(more.names, zip(more.baselines, more.baselines_next, strict=True), strict=True))
+    last, ahead = found["last value"]
+    np.testing.assert_array_equal(last, again.y.shift(horizon)[at])
+    np.testing.assert_array_equal(ahead, again.y[-horizon:])
+    assert more.naive_mae[0] == pytest.approx(again.past.diff(season or 1).abs().mean(), rel=1e-12)
+    if season is None:
+        assert "seasonal naive" not in found
+        return
+    # Literally: of the seasons before the target, the last one that the window's last row knows.
+    seasonal, ahead = found["seasonal naive"]
+    everything = [*again.y, *[None] * horizon]
+    for targets, said in ((list(at), seasonal), (range(120, 120 + horizon), ahead)):
+        for target, value in zip(targets, said, strict=True):
+            back = target - season
+            while back > target - horizon:
+                back -= season
+            assert value == everything[back]
+
+
+@pytest.mark.parametrize(
+    ("rows", "seq_length", "columns"), [(120, 3, 1), (400, 3, 1), (90, 5, 2), (105, 20, 3)]
+)
+def test_autoregressions_are_numpys(rows: int, seq_length: int, columns: int) -> None:
+    given = series(rows, columns)
+    dataset, more = forecast.make(given, params(seq_length, inputs=["x", "z"][: columns - 1]))
+    part = rows // 5
+    again = Again(given, seq_length, 1, train=rows - 2 * part, validation=part)
+    found = dict(zip(more.names, more.baselines, strict=True))
+    windows, coefficients = len(dataset.x_train), seq_length * columns + 1
+    assert ("linear autoregression" in found) == (windows >= coefficients)
+    assert ("ridge autoregression" in found) == (windows < 10 * coefficients)
+    if "linear autoregression" in found:
+        expected = again.linear("test", again.ridge(0))
+        np.testing.assert_allclose(found["linear autoregression"], expected, rtol=1e-5)
+    if "ridge autoregression" in found:
+        true = again.y[again.parts["validation"].index].to_numpy()
+        fits = [again.ridge(penalty) for penalty in (0.1, 1, 10, 100, 1000)]
+        best = min(fits, key=lambda fit: ((again.linear("validation", fit) - true) ** 2).mean())
+        np.testing.assert_allclose(found["ridge autoregression"], again.linear("test", best), rtol=1e-5)
+
+
+def test_the_future_moves_nothing_that_is_fitted() -> None:
+    given = series(150)
+    dataset, more = forecast.make(given, params(3))
+    later = given.values.copy()
+    later[-30:] += 100  # the whole test part
+    shocked, moved = forecast.make(given._replace(values=later), params(3))
+    for name in ("x_train", "y_train"):
+        np.testing.assert_array_equal(getattr(shocked, name), getattr(dataset, name))
+    for name in ("x_validation", "y_validation", "scaling", "naive_mae"):
+        np.testing.assert_array_equal(getattr(moved, name), getattr(more, name))
+
+
+@pytest.mark.parametrize(
+    ("seq_length", "changes"),
+    [
+        (20, {}),
+        (3, {"horizon": 10}),
+        (3, {"season": 50}),
+        (3, {"test_share": 0.01}),
+        (2, {"validation_share": 0.003, "test_share": 0.9}),
+        (3, {"test_share": 1 / 3, "validation_share": 1 / 3}),
+    ],
+)
+def test_says_how_many_rows_it_takes(seq_length: int, changes: dict[str, Any]) -> None:
+    data = params(seq_length, **changes)
+    with pytest.raises(InputError, match=r"series\.csv: found 5 rows, .* it takes ([\d,]+) rows$") as caught:
+        forecast.split(5, data)
+    [least] = re.findall(r"takes ([\d,]+) rows$", str(caught.value))
+    rows = int(least.replace(",", ""))
+    parts = forecast.split(rows, data)
+    assert parts.test.stop == rows
+    with pytest.raises(InputError):
+        forecast.split(rows - 1, data)
+
+
+def test_a_column_that_is_constant_where_it_is_trained_on_is_refused() -> None:
+    given = series(100, 2)
+    given.values[:60, 1] = 7
+    line = r"series\.csv: column x: found 7 in every row of the training part, rows 2 to 61; allowed: what varies"
+    with pytest.raises(InputError, match=line):
+        forecast.make(given, params(3, inputs=["x"]))
+
+
+def run_forecast(folder: Path, content: str, **changes: int | float | str) -> dict[str, bytes]:
+    """Return what the pipeline makes of a series."""
+    text = (
+        tiny_params(**changes)
+        .replace("task: mean", "task: forecast")
+        .replace("data/sunspots.csv", "mine.csv")
+    )
+    text = text.replace("column: SUNACTIVITY", "column: y").replace("time: YEAR", "time:")
+    (folder / "params.yaml").write_text(text)
+    (folder / "mine.csv").write_text(content)
+    return run_stages(folder)
+
+
+@pytest.mark.slow
+def test_a_network_beats_every_line_where_the_series_is_chaotic(tmp_path: Path) -> None:
+    """The logistic map at 3.9: no line explains it, one number does."""
+    y = [0.3]
+    while len(y) < 400:
+        y.append(3.9 * y[-1] * (1 - y[-1]))
+    sizes = {
+        "hidden_size": 16,
+        "seq_length": 2,
+        "epochs": 400,
+        "eval_every": 100,
+        "replicates": 5,
+        "season": 2,
+    }
+    found = run_forecast(
+        tmp_path, "y\n" + "".join(f"{value!r}\n" for value in y), **sizes, single=0.02, stacked=0.02
+    )
+    page = found["reports/README.md"].decode()
+    assert re.search(
+        r"^[a-z, ]*\bsingle\b[a-z, ]* beats? the (linear|ridge) autoregression, the best base", page, re.M
+    )
+
+
+def test_sunspots_are_as_they_were() -> None:
+    data = params(20, path=str(TOP / "data/sunspots.csv"), column="SUNACTIVITY", time="YEAR")
+    found = read_series(forecast.of(data))
+    assert (len(found.times), found.times[0], found.times[-1], found.steps) == (
+        309,
+        "1700",
+        "2008",
+        (1, 1, ""),
+    )
+    assert found.values.sum() == pytest.approx(15373.4)
+    parts: tuple[Dataset, Forecast] = forecast.make(found, data)
+    assert len(parts[0].x_test) == 61 - 20
