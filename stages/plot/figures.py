@@ -24,6 +24,7 @@ COLOURS = {"single": "#c1121f", "stacked": "#009e73", "wide": "#0072b2"}
 OTHERS = ("#e69f00", "#cc79a7", "#56b4e9", "#7a5195", "#5c4b00")
 INK, NEUTRAL, QUIET = "#222222", "#555555", "#bbbbbb"
 DOTS: Any = (0, (1, 2))
+QUIET_POINTS = 1000  # at least, of a line that is longer
 
 WIDTH = 8.5  # inches
 FEW = 9  # panels, up to which they are large
@@ -118,7 +119,7 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
     """
     last = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
     finite = last["test_mse"][np.isfinite(last["test_mse"])]
-    known = [*finite, constant, *([threshold / 3] if threshold > 0 else [])]
+    known = [mse for mse in (*finite, constant, threshold / 3) if mse > 0] or [1.0]
     tables = []
     for name, rows in last.groupby("model", sort=False):
         mse = np.sort(rows["test_mse"].to_numpy(float))
@@ -136,11 +137,13 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
     for axes in panels:
         left = _log_across(axes, known)  # not left to the lines, which may all have diverged
         _shares(axes)
-        axes.axvline(constant, color=NEUTRAL, linestyle=DOTS)
+        if constant > 0:
+            axes.axvline(constant, color=NEUTRAL, linestyle=DOTS)
         axes.axvspan(left, max(threshold, left), color=NEUTRAL, alpha=0.08, linewidth=0)
     _word(figure.axes[0], 0.02, 0.97, "solved" if threshold > 0 else "")
-    figure.axes[0].annotate(words.CONSTANT, (constant, 0.03), (3, 0), textcoords="offset points",
-                            rotation=90, fontsize=10, color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
+    if constant > 0:
+        figure.axes[0].annotate(words.CONSTANT, (constant, 0.03), (3, 0), textcoords="offset points",
+                                rotation=90, fontsize=10, color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
     return figure
 
 
@@ -214,7 +217,8 @@ def _panels(
         _word(panels[0], 0.02, 0.97, f"no {key} to draw")
     for axes, (name, rows) in zip(panels, groups.items(), strict=False):
         for other in groups.values():
-            axes.plot(other[x[0]], other[y[0]], color=QUIET, linewidth=0.7, **line)
+            thinned = other.iloc[:: max(len(other) // QUIET_POINTS, 1)]
+            axes.plot(thinned[x[0]], thinned[y[0]], color=QUIET, linewidth=0.7, **line)
         if band:
             axes.fill_between(
                 rows[x[0]], *(rows[end] for end in band), color=look[name], alpha=0.2, linewidth=0
@@ -240,6 +244,8 @@ def _grid(count: int, title: str, labels: tuple[str, str]) -> tuple[Figure, list
     panels = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for axes in panels[count:]:
         axes.remove()
+    for axes in panels[max(count - columns, 0) : count]:
+        axes.tick_params(labelbottom=True)  # where the panel below is none
     figure.suptitle(title, fontsize=12, x=0.01, ha="left")
     figure.supxlabel(labels[0], fontsize=12)
     figure.supylabel(labels[1], fontsize=12)
@@ -247,18 +253,22 @@ def _grid(count: int, title: str, labels: tuple[str, str]) -> tuple[Figure, list
 
 
 def _mse(axes: Axes, drawn: pd.Series, constant: float) -> None:
-    """Make the vertical axis one of MSEs, with the constant predictor's, around which it lies where none is finite."""
+    """Make the vertical axis a logarithmic one of MSEs, with the constant predictor's; it shows that where it can show
+    nothing of what is `drawn`.
+    """
+    if not (np.isfinite(drawn) & (drawn > 0)).any():
+        middle = constant if constant > 0 else 1
+        axes.set_ylim(middle / 10, middle * 10)
     axes.set_yscale("log")
-    _level(axes, constant, words.CONSTANT)
-    if not np.isfinite(drawn).any():
-        axes.set_ylim(constant / 10, constant * 10)
+    if constant > 0:
+        _level(axes, constant, words.CONSTANT)
 
 
 def _log_across(axes: Axes, values: Iterable[float]) -> float:
     """Make the horizontal axis a logarithmic one that shows `values`; return its left end."""
+    left, _ = axes.set_xlim(0.8 * min(values), 1.25 * max(values))
     axes.set_xscale("log")
     axes.xaxis.set_minor_formatter(NullFormatter())
-    left, _ = axes.set_xlim(0.8 * min(values), 1.25 * max(values))
     return left
 
 

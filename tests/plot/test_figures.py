@@ -192,3 +192,29 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
     of_figure = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
     for name, table in zip(ALT_TEXTS, of_figure, strict=True):
         assert drawn[name][0].equals(tables[table])
+
+
+@pytest.mark.filterwarnings("error")
+def test_levels_of_zero_have_no_place_on_a_logarithmic_axis() -> None:
+    """A constant target, on which the constant predictor and perhaps a network are exact."""
+    for median in (0.0, np.inf):
+        figures.losses(curves(["single"], [median, median]), 0.0, 5).canvas.draw()
+        figures.cost(progress().assign(median=median), 0.0).canvas.draw()
+        outcomes = pd.DataFrame({"model": "single", "replicate": [0, 1], "epoch": 1, "test_mse": median})
+        figures.final(outcomes, 0.0, 0.0).canvas.draw()
+
+
+def test_every_column_of_panels_has_its_numbers_below() -> None:
+    names = [f"m{i}" for i in range(13)]
+    figure = figures.losses(curves(names, [0.1, 0.2]), 0.1, 5)
+    labelled = [axes.get_title() for axes in figure.axes if axes.xaxis.get_tick_params()["labelbottom"]]
+    assert labelled == ["m8", "m9", "m10", "m11", "m12"]
+
+
+def test_long_curves_are_thinned_where_they_are_grey() -> None:
+    figure = figures.losses(curves(["single", "wide"], [0.1] * 5001), 0.1, 5)
+    quiet, loud = (
+        {np.size(line.get_xdata()) for line in figure.axes[0].get_lines() if line.get_color() == colour}
+        for colour in (figures.QUIET, figures.COLOURS["single"])
+    )
+    assert (quiet, loud) == ({1001}, {5001})
