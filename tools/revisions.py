@@ -145,8 +145,8 @@ class Files:
 
     def _is_elsewhere(self, path: Path) -> bool:
         """Whether a file of the workspace lies behind a link that is not DVC's, into its cache."""
-        place = Path(os.path.realpath(path))
-        return place != Path.cwd() / path and not place.is_relative_to(self._repo.cache.local.path)
+        place, cache = (Path(os.path.realpath(one)) for one in (path, self._repo.cache.local.path))
+        return place != Path.cwd() / path and not place.is_relative_to(cache)
 
     def _place(self, path: Path) -> tuple[Any, str]:
         """Return a file system and where a file lies in it."""

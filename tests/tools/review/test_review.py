@@ -187,6 +187,18 @@ def test_a_link_out_of_the_project_is_followed_by_nothing(
     assert err.startswith("workspace: reports/details.json is damaged (")
 
 
+def test_dvcs_own_links_into_its_cache_are_followed(project: Path, review: Review, tmp_path: Path) -> None:
+    cache, losses = tmp_path / "cache", project / "reports/losses.csv"
+    (cache / "files/md5").mkdir(parents=True)
+    (tmp_path / "shared").symlink_to(cache)
+    (project / ".dvc/config.local").write_text(f"[cache]\n    dir = {tmp_path / 'shared'}\n")
+    losses.rename(cache / "files/md5/00")
+    losses.symlink_to(tmp_path / "shared/files/md5/00")
+    code, out, err = review(project, "main")
+    assert (code, err) == (0, "")
+    assert "- workspace: the same params, metrics, loss curves and figures" in out
+
+
 def test_a_branchs_name_is_no_markup(project: Path, run: Run, review: Review, tmp_path: Path) -> None:
     name, page = "\"'><img/src=x/onerror=a()>|`@you`$(touch${IFS}a)", tmp_path / "review.html"
     assert run('git branch "$BRANCH" main', project, BRANCH=name).returncode == 0
