@@ -8,7 +8,6 @@ and one step of Adam over the whole training set.
 import itertools
 import multiprocessing
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -34,6 +33,7 @@ from stages.params import DataParams
 from stages.streams import stream
 from stages.train.exact import trainer
 from stages.train.exact.vector import LANES, add, fma, load, store
+from stages.train.store import LIMIT
 from stages.train.training import Training, TrainState, start
 
 try:
@@ -340,14 +340,18 @@ print(time.perf_counter() - start)
 """
 
 
-def peak_memory() -> None:
-    """Train 20 stacked replicates and print the process's peak in KiB."""
-    exact(Size(sys.argv[1], 32, 2), 3, 20)
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux's rusage counts the process that started this one too
-        print(status.read_text().split("VmHWM:")[1].split()[0])
-    else:
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Print this process's peak in KiB. Linux's rusage counts the process that started this one too.
+PEAK = """
+import pathlib, resource
+status = pathlib.Path("/proc/self/status")
+kibibytes = status.read_text().split("VmHWM:")[1].split()[0] if status.exists() else 0
+print(kibibytes or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+TRAIN = f"""
+import sys
+from tools.bench import Size, exact
+exact(Size(sys.argv[1], 32, 2), 3, 20)
+{PEAK}"""
 
 
 def print_costs(cell: str) -> None:
@@ -362,9 +366,58 @@ def print_costs(cell: str) -> None:
             measure(COMPILE, cache),
             statistics.median(measure(COMPILE, cache) for _ in range(ROUNDS)),
         )
-        memory = measure("from tools.bench import peak_memory; peak_memory()", cache) / 1024
+        memory = measure(TRAIN, cache) / 1024
     print(f"\n{cell}: compile {cold:.1f} s; from the cache {warm:.2f} s, beside imports. Peak memory {memory:.0f} MB "
           f"with 20 replicates of 2 x 32 on {CORES} threads, PyTorch imported.")  # fmt: skip
+
+
+# Run a stage, and print its seconds of CPU and its peak.
+STAGE = f"""
+import runpy, sys, time
+sys.argv = sys.argv[1:]
+runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
+print(time.process_time())
+{PEAK}"""
+MODEL = "{hidden_size: 2, num_layers: 1, cell: rnn_tanh, lr: null}"
+PARAMS = """
+data: {{task: mean, num_samples: 16, test_samples: 100, seq_length: 3, delay: null, seed: 0}}
+models: {{{models}}}
+train: {{engine: exact, device: cpu, epochs: {epochs}, lr: 0.01, replicates: {replicates}, seed: 0, batch_size: null,
+  clip_norm: null, eval_every: 10}}
+evaluate: {{at_epochs: [10], solved_r2: 0.9, compare: [{pairs}], primary: m1 vs m0}}
+"""
+
+
+def print_large_runs() -> None:
+    """What evaluating and drawing take where there are many replicates, epochs or models."""
+    print("\nSeconds of CPU and peak memory of one process, of tiny networks")
+    print("replicates   epochs   models         evaluate             plot")
+    for replicates, epochs, count in (
+        (20, 100, 2), (1000, 100, 2), (3000, 100, 2), (10_000, 100, 2), (20, 10_000, 2), (20, 100, 40),
+    ):  # fmt: skip
+        names = [f"m{i}" for i in range(count)]
+        text = PARAMS.format(
+            models=", ".join(f"{name}: {MODEL}" for name in names),
+            pairs=", ".join(f"{name} vs m0" for name in names[1:]),
+            epochs=epochs,
+            replicates=replicates,
+        )
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "params.yaml").write_text(text)
+            for stage in ("generate", *(f"train {name}" for name in names)):
+                run_stage(folder, stage)
+            took = [run_stage(folder, stage) for stage in ("evaluate", "plot")]
+        cells = "".join(f"  {seconds:5.1f} s {memory:5.0f} MB" for seconds, memory in took)
+        print(f"{replicates:10,}{epochs:9,}{count:9}{cells}", flush=True)
+
+
+def run_stage(folder: str, stage: str) -> tuple[float, float]:
+    """Run a stage in a folder, one thread, past the store; return its seconds of CPU and its peak in MB."""
+    environment = os.environ | {"PYTHONPATH": str(Path.cwd()), "OMP_NUM_THREADS": "1", LIMIT: "0"}
+    command = [sys.executable, "-c", STAGE, *f"stages.{stage}".split()]
+    out = subprocess.check_output(command, cwd=folder, env=environment, stderr=subprocess.DEVNULL, text=True)
+    *_, seconds, kibibytes = out.split()
+    return float(seconds), float(kibibytes) / 1024
 
 
 def main() -> None:
@@ -392,6 +445,7 @@ def main() -> None:
     for cell in cells:
         print_growth(cell)
         print_costs(cell)
+    print_large_runs()
 
 
 if __name__ == "__main__":
