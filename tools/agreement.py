@@ -26,7 +26,7 @@ def losses(name: str, num_layers: int, lr: float) -> list[np.ndarray]:
     """Return the training losses (epochs + 1,) of the exact trainer, and of PyTorch in float32 and in float64."""
     architecture, last = Architecture("rnn_tanh", 1, 32, num_layers), max(EPOCHS)
     training = Training(last, lr, batch_size=None, clip_norm=None, eval_every=last)
-    state = start(architecture, stream(0, "initial weights", name), stream(0, "batches", name))
+    state = start(architecture, 0, name)
     runs = [trainer.advance(state, DATA, architecture, training, last)]
     for dtype in (np.float32, np.float64):
         first = reference.in_precision(state, dtype)

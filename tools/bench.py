@@ -63,8 +63,7 @@ class Size(NamedTuple):
 
     def state(self, replicate: int = 0) -> TrainState:
         """A replicate before its first epoch."""
-        streams = (stream(0, purpose, "bench", replicate) for purpose in ("initial weights", "batches"))
-        state = start(self.architecture(), *streams)
+        state = start(self.architecture(), 0, "bench", replicate)
         scale = np.float32(self.scale)
         return state._replace(weights={name: scale * array for name, array in state.weights.items()})
 
@@ -144,8 +143,10 @@ def step(size: Size, library: Any, x: Any, h: Any, state: tuple[Any, ...]) -> tu
             i, f, g, o = (a + b for a, b in zip(x, h, strict=True))
             c = library.sigmoid(f) * state[1] + library.sigmoid(i) * library.tanh(g)
             return library.sigmoid(o) * library.tanh(c), c
-        case _:
+        case "rnn_tanh":
             return (library.tanh(x[0] + h[0]),)
+        case cell:
+            raise ValueError(f"{cell}: not written out here")
 
 
 def torch_vmap(size: Size, epochs: int) -> int:

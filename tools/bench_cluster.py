@@ -57,8 +57,7 @@ def seconds(job: Job, replicates: int, address: str | None = None) -> float:
     """Train so many replicates, locally or on a cluster; return how long it takes."""
 
     def begin(replicate: int) -> TrainState:
-        streams = (stream(0, purpose, job.name, replicate) for purpose in ("initial weights", "batches"))
-        return start(job.architecture, *streams)
+        return start(job.architecture, 0, job.name, replicate)
 
     def advance(state: TrainState, until: int) -> TrainState:
         return trainer.advance(state, job.dataset, job.architecture, job.training, until)
@@ -95,14 +94,16 @@ def main() -> None:
         print(
             f"{name:>10}: {statistics.median(times):5.1f} s, {rate:.2f} replicates a second, {ratio:.3f} of local"
         )
-    small = Job("many", dataset._replace(x_train=dataset.x_train[:100], y_train=dataset.y_train[:100]),
-                Architecture("rnn_tanh", 1, 4, 1), training._replace(epochs=100))  # fmt: skip
+    few = dataset._replace(x_train=dataset.x_train[:100], y_train=dataset.y_train[:100])
+    small = Job("many", few, Architecture("rnn_tanh", 1, 4, 1), training._replace(epochs=100))
     with dask_cluster(CORES) as (scheduler_process, address):
         took_many = seconds(small, MANY, address)
         of_scheduler = scheduler_process.memory_info().rss
     of_client = psutil.Process(os.getpid()).memory_info().rss
-    print(f"{MANY:,} replicates of 1 x 4, 100 epochs: {took_many:.0f} s; the client holds {of_client / 1e6:,.0f} MB, the "
-          f"scheduler {of_scheduler / 1e6:,.0f} MB")  # fmt: skip
+    print(
+        f"{MANY:,} replicates of 1 x 4, 100 epochs: {took_many:.0f} s; "
+        f"the client holds {of_client / 1e6:,.0f} MB, the scheduler {of_scheduler / 1e6:,.0f} MB"
+    )
 
 
 if __name__ == "__main__":

@@ -4,15 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
+from stages.architecture import STEP_COST
 from stages.data import Losses
 from stages.evaluate import statistics
 from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes
 from stages.params import split_pair
-
-STEP_COST = (
-    3  # of a training step in forward passes: one forward, two for the gradients by inputs and by weights
-)
 
 
 def losses(losses: Mapping[str, Losses]) -> Iterator[tuple]:

@@ -10,7 +10,6 @@ from stages.errors import InputError
 from stages.files import try_to_write
 from stages.memory import check_memory
 from stages.params import Params, load_params
-from stages.streams import stream
 from stages.train import cluster
 from stages.train.engines import load_engine
 from stages.train.store import Store
@@ -27,7 +26,7 @@ def main() -> None:
     training = training_of(name, params)
     job, engine = Job(name, dataset, network, training), load_engine(train.engine, network.cell, train.device)
     scheduler = cluster.scheduler_address() if engine.arithmetic else None
-    threads = min(available_threads() if engine.threads else 1, train.replicates)
+    threads = min(available_threads() if engine.arithmetic else 1, train.replicates)
     check_memory(
         f"models.{name}, data and train",
         (0 if scheduler else threads) * engine.memory_needed(network, training, dataset)
@@ -37,9 +36,7 @@ def main() -> None:
     with Store(dataset, network, training, engine.arithmetic) as store:
 
         def begin(replicate: int) -> TrainState:
-            purposes = "initial weights", "batches"
-            streams = (stream(train.seed, purpose, name, replicate) for purpose in purposes)
-            return store.resume(replicate, start(network, *streams))
+            return store.resume(replicate, start(network, train.seed, name, replicate))
 
         def advance(state: TrainState, until: int) -> TrainState:
             return engine.advance(state, dataset, network, training, until)

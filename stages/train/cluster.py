@@ -222,7 +222,7 @@ def fingerprint(cell: str) -> dict[str, str]:
     x = stream(0, "fingerprint").random((150, 5, 1), dtype=np.float32)
     dataset = Dataset(x, x[:, 0], x[:20], x[:20, 0])
     training = Training(epochs=3, lr=0.01, batch_size=140, clip_norm=0.1, eval_every=1)
-    first = start(architecture, stream(0, "initial weights"), stream(0, "batches"))
+    first = start(architecture, seed=0)
     last = load_engine("exact", cell).advance(first, dataset, architecture, training, training.epochs)
     bits = b"".join(array.tobytes() for array in (*last.weights.values(), last.train_mse, last.test_mse))
     return {

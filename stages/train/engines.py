@@ -21,8 +21,9 @@ class Engine(NamedTuple):
     advance: Callable[[TrainState, Dataset, Architecture, Training, int], TrainState]  # to so many epochs
     predict: Callable[[Weights, np.ndarray, Architecture], np.ndarray]  # (N, T, input_size) -> (N, 1)
     memory_needed: Callable[[Architecture, Training, Dataset], int]  # bytes, for one replicate
-    threads: bool  # whether replicates may train side by side
-    arithmetic: str | None  # a hash of what decides every bit, whatever the CPU; None where the CPU has a say
+    # A hash of what decides every bit, whatever the CPU, so that replicates may be kept and train side by side or
+    # elsewhere; None where the CPU has a say, and threads of the engine's own.
+    arithmetic: str | None
 
 
 def load_engine(name: str, cell: str, device: str = "cpu") -> Engine:
@@ -37,11 +38,11 @@ def load_engine(name: str, cell: str, device: str = "cpu") -> Engine:
         from stages.train.exact import trainer
         from stages.train.exact.compiled import arithmetic
 
-        return Engine(trainer.advance, trainer.predict, trainer.memory_needed, True, arithmetic())
+        return Engine(trainer.advance, trainer.predict, trainer.memory_needed, arithmetic())
     from stages.train import reference
 
     advance = partial(reference.advance, device=reference.find_device(device))
-    return Engine(advance, reference.predict, reference.memory_needed, False, None)
+    return Engine(advance, reference.predict, reference.memory_needed, None)
 
 
 def _check_platform(cell: str) -> None:

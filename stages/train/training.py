@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from stages.architecture import Architecture
 from stages.data import Weights
 from stages.params import Params
+from stages.streams import stream
 
 
 class Training(NamedTuple):
@@ -56,15 +57,16 @@ class TrainState(NamedTuple):
         return np.append(self.train_mse[: self.epoch], rest), np.append(self.test_mse[: self.epoch], rest)
 
 
-def start(
-    architecture: Architecture, weights_rng: np.random.Generator, batches_rng: np.random.Generator
-) -> TrainState:
-    """Return a replicate before its first epoch.
+def start(architecture: Architecture, seed: int, model: str = "", replicate: int = 0) -> TrainState:
+    """Return a replicate of the model of this name before its first epoch, with streams of its own.
 
     Every parameter is drawn from U(-1/sqrt(H), 1/sqrt(H)), as `nn.RNN` and, on H inputs, `nn.Linear` are (their
     documentation, "Variables"), in the module's order. PyTorch's own initialisation gives other bits on other CPUs;
     `Generator.random` and one multiplication do not.
     """
+    weights_rng, batches_rng = (
+        stream(seed, purpose, model, replicate) for purpose in ("initial weights", "batches")
+    )
     bound = 1 / math.sqrt(architecture.hidden_size)
     weights = {
         # 2u - 1 is exact, so there is no sum for a compiler to fuse with the product.

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from stages.architecture import Architecture
+from stages.architecture import STEP_COST, Architecture
 from stages.data import Dataset
 from stages.errors import InputError
 from stages.train.training import Training, TrainState
@@ -32,8 +32,7 @@ class Job(NamedTuple):
     def epochs_in(self, seconds: float) -> int:
         """Return about how many epochs of a replicate a core can do in this time; at least 1."""
         samples, steps, _ = self.dataset.x_train.shape
-        # A step is one forward pass, and two for the gradients by inputs and by weights.
-        multiply_adds = 3 * samples * self.architecture.multiply_adds(steps)
+        multiply_adds = STEP_COST * samples * self.architecture.multiply_adds(steps)
         return max(1, int(seconds * MULTIPLY_ADDS_PER_SECOND) // multiply_adds)
 
 

@@ -14,7 +14,6 @@ from stages.evaluate.outcomes import Outcomes, compared_epochs, outcomes
 from stages.evaluate.predictions import check_against_losses, check_against_torch, mse, predictions
 from stages.params import load_params
 from stages.results import Baseline, Estimate, ModelMeasure, Split
-from stages.streams import stream
 from stages.train.training import start
 from tests.conftest import TOP
 
@@ -61,10 +60,7 @@ def test_compared_epochs_are_on_the_grid_and_end_with_the_last(
 
 
 def weights(architecture: Architecture, replicates: int) -> dict[str, np.ndarray]:
-    drawn = [
-        start(architecture, stream(0, "initial weights", "any", r), stream(0, "batches")).weights
-        for r in range(replicates)
-    ]
+    drawn = [start(architecture, 0, "any", r).weights for r in range(replicates)]
     return {name: np.stack([one[name] for one in drawn]) for name in drawn[0]}
 
 

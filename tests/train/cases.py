@@ -18,13 +18,13 @@ def mean_task(samples: int, steps: int, inputs: int = 1, seed: int = 1) -> Datas
 
 def begin(architecture: Architecture, seed: int = 0, scale: float = 1.0) -> TrainState:
     """A replicate before its first epoch, its weights drawn by `seed` and times `scale`."""
-    state = start(architecture, np.random.default_rng(seed), np.random.default_rng(2))
+    state = start(architecture, seed)
     random, bound = np.random.default_rng(seed), scale * architecture.hidden_size**-0.5
     weights = {
         name: (bound * (2 * random.random(shape) - 1)).astype(np.float32)
         for name, shape in architecture.shapes().items()
     }
-    return state._replace(weights=weights)
+    return state._replace(weights=weights, rng=np.random.default_rng(2))
 
 
 def content(state: TrainState) -> list[object]:

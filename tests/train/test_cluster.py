@@ -15,7 +15,6 @@ import pytest
 
 from stages.architecture import Architecture
 from stages.errors import InputError
-from stages.streams import stream
 from stages.train import cluster, workers
 from stages.train.exact import trainer
 from stages.train.training import TrainState, start
@@ -96,8 +95,7 @@ def start_worker() -> Iterator[Start]:
 
 
 def begin(replicate: int) -> TrainState:
-    streams = (stream(0, purpose, "any", replicate) for purpose in ("initial weights", "batches"))
-    return start(JOB.architecture, *streams)
+    return start(JOB.architecture, 0, "any", replicate)
 
 
 def forget(replicate: int, state: TrainState) -> None:

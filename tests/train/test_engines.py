@@ -25,10 +25,10 @@ from tests.train.cases import TRAINING
 
 def test_each_engine_is_the_one_asked_for() -> None:
     exact = engines.load_engine("exact", "rnn_tanh")
-    assert exact == (trainer.advance, trainer.predict, trainer.memory_needed, True, arithmetic())
+    assert exact == (trainer.advance, trainer.predict, trainer.memory_needed, arithmetic())
     by_torch = engines.load_engine("torch", "rnn_tanh")
     assert getattr(by_torch.advance, "func", None) is reference.advance
-    assert by_torch[1:] == (reference.predict, reference.memory_needed, False, None)
+    assert by_torch[1:] == (reference.predict, reference.memory_needed, None)
 
 
 def test_the_exact_engine_leaves_torch_alone() -> None:

@@ -23,7 +23,7 @@ TRAINING = Training(epochs=30, lr=0.01, batch_size=None, clip_norm=None, eval_ev
 
 def train(num_layers: int, training: Training = TRAINING) -> tuple[TrainState, TrainState]:
     architecture = Architecture("rnn_tanh", 1, 32, num_layers)
-    first = start(architecture, stream(1, "initial weights", "any"), stream(1, "batches", "any"))
+    first = start(architecture, 1, "any")
     return first, reference.advance(first, DATA, architecture, training, training.epochs)
 
 

@@ -13,7 +13,6 @@ import pytest
 from stages.architecture import Architecture
 from stages.data import Dataset
 from stages.errors import InputError
-from stages.streams import stream
 from stages.train import store as module
 from stages.train import workers
 from stages.train.exact import trainer
@@ -37,9 +36,7 @@ def own_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def first(replicate: int = 0) -> TrainState:
-    return start(
-        NETWORK, stream(0, "initial weights", "any", replicate), stream(0, "batches", "any", replicate)
-    )
+    return start(NETWORK, 0, "any", replicate)
 
 
 def run(

@@ -13,7 +13,6 @@ from scipy import stats
 
 from stages import models
 from stages.architecture import GATES, Architecture
-from stages.streams import stream
 from stages.train import reference
 from stages.train.exact import trainer
 from stages.train.training import TrainState, start
@@ -35,8 +34,7 @@ every_way = pytest.mark.parametrize("changes", WAYS.values(), ids=WAYS)
 
 
 def started(hidden_size: int, num_layers: int, replicate: int = 0, cell: str = "rnn_tanh") -> TrainState:
-    weights_rng = stream(0, "initial weights", "any", replicate)
-    return start(Architecture(cell, 1, hidden_size, num_layers), weights_rng, stream(0, "batches"))
+    return start(Architecture(cell, 1, hidden_size, num_layers), 0, "any", replicate)
 
 
 @pytest.mark.parametrize("cell", GATES)

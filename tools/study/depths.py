@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from stages import words
+from stages.architecture import STEP_COST
 from stages.data import Losses
 from stages.evaluate import metrics, statistics
-from stages.evaluate.curves import STEP_COST
 from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes, outcomes
 from stages.files import write_text

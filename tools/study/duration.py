@@ -47,7 +47,7 @@ def seconds_an_epoch(network: Architecture, training: Training, data: DataParams
     """Return how long one replicate trains for one epoch, on one thread."""
     dataset = make_dataset(data, stream(0, "training data"), stream(0, "test data"))
     advance = load_engine("exact", network.cell).advance
-    first = start(network, stream(0, "initial weights"), stream(0, "batches"))
+    first = start(network, seed=0)
     state = advance(first, dataset, network, training, 1)  # compiles
     begun = time.perf_counter()
     while (spent := time.perf_counter() - begun) < MOMENT and state.epoch < training.epochs:

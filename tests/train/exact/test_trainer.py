@@ -128,7 +128,7 @@ def test_losses_are_those_of_float64(num_layers: int) -> None:
         stream(0, "test data"),
     )
     training = Training(epochs=40, lr=0.01, batch_size=None, clip_norm=None, eval_every=40)
-    state = start(architecture, stream(0, "initial weights", "single"), stream(0, "batches"))
+    state = start(architecture, 0, "single")._replace(rng=stream(0, "batches"))
     found = trainer.advance(state, dataset, architecture, training, 40)
     first = reference.in_precision(state, np.float64)
     exact = reference.advance(first, dataset, architecture, training, 40)
