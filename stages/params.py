@@ -191,8 +191,8 @@ def explain(error: ValidationError) -> str:
     kind, place, found = first["type"], [str(part) for part in first["loc"]], first["input"]
     if kind == "value_error":
         return str(first["ctx"]["error"])
-    if place[-1:] == ["[key]"]:  # a model's name
-        place = place[:1]
+    if place[-1:] == ["[key]"]:  # a model's name, which the mapping says what is allowed of
+        place = place[:-2]
     key = ".".join(place)[:80] or "the file"
     inner = SECTIONS.get(".".join(place[:2])) if place[2:] else None
     fields = (inner or (SECTIONS[place[0]] if place[1:] else Params)).model_fields

@@ -15,6 +15,7 @@ from ruamel.yaml.resolver import implicit_resolvers
 from stages.errors import one_line
 
 MAX_CHARACTERS = 200_000  # some seconds of reading; 40 models take half of it in dvc.lock
+NO_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]")  # which "\x1b" or "\ud800" may stand for
 
 
 def parse_yaml(text: str) -> Any:
@@ -64,9 +65,7 @@ class _Reader(yaml.SafeLoader):
 
     def construct_scalar(self, node: yaml.ScalarNode) -> Any:
         text = super().construct_scalar(node)
-        if re.search(
-            r"[\x00-\x08\x0e-\x1f\x7f-\x9f\ud800-\udfff]", text
-        ):  # which "\x1b" or "\ud800" stand for
+        if NO_TEXT.search(text):
             problem = "found a character that is no text; allowed: what can be printed"
             raise yaml.MarkedYAMLError(problem=problem, problem_mark=node.start_mark)
         return text

@@ -114,6 +114,11 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "models: found 'a_vs'; allowed: one entry a model, at least one, each named by a letter a-z",
         ),
         (r"^  single:", "  lr: 5\n  single:", "models.lr: found 5; allowed: a section of keys"),
+        (
+            r"^      single:",
+            "      Single:",
+            "data.series.lr: found 'Single'; allowed: a number above 0 for a model's",
+        ),
         (r"  task: mean.*\n", "", "data.task: missing; allowed: mean, recall, adding"),
         (r"  task", "  1: 2\n  task", "data.1: unknown key; allowed: task, num_samples"),
         (
