@@ -3,8 +3,13 @@
 import time
 from functools import cache
 
+import numpy as np
+
 from stages.architecture import Architecture, architecture
-from stages.generate.tasks import make_dataset, task
+from stages.data import Dataset
+from stages.generate import forecast
+from stages.generate.series import read_series
+from stages.generate.tasks import input_size
 from stages.params import DataParams, Params
 from stages.streams import stream
 from stages.train.engines import load_engine
@@ -31,21 +36,40 @@ def announcement(name: str, study: Study, params: Params) -> str:
 def seconds(params: Params) -> float:
     """Return how long an experiment takes, about."""
     data, train = params.data, params.train
+    samples = sequences(data)
     total = STAGE * (len(params.models) + 3.0)
     for model in params.models.values():
         training = Training(train.epochs, train.lr, train.batch_size, train.clip_norm, train.eval_every)
-        network = architecture(model, task(data.task).INPUT_SIZE)
-        # The values of a sequence are no matter, and so one data set of a size serves all.
-        alike = data.model_copy(update={"delay": 0, "seed": 0})
+        network = architecture(model, input_size(data))
         at_once = min(available_threads(), train.replicates)
-        total += seconds_an_epoch(network, training, alike) * train.epochs * train.replicates / at_once
+        total += (
+            seconds_an_epoch(network, training, *samples, data.seq_length)
+            * train.epochs
+            * train.replicates
+            / at_once
+        )
     return total
 
 
+def sequences(data: DataParams) -> tuple[int, int]:
+    """Return how many sequences the task trains on and tests on. Raises InputError where a series is none or short."""
+    if data.task != "forecast":
+        return data.num_samples, data.test_samples
+    dataset, _ = forecast.make(read_series(forecast.of(data)), data)
+    return len(dataset.x_train), len(dataset.x_test)
+
+
 @cache
-def seconds_an_epoch(network: Architecture, training: Training, data: DataParams) -> float:
-    """Return how long one replicate trains for one epoch, on one thread."""
-    dataset = make_dataset(data, stream(0, "training data"), stream(0, "test data"))
+def seconds_an_epoch(
+    network: Architecture, training: Training, samples: int, test_samples: int, seq_length: int
+) -> float:
+    """Return how long one replicate trains for one epoch, on one thread; the values of a sequence are no matter."""
+    rng = stream(0, "duration")
+    x_train, x_test = (
+        rng.random((count, seq_length, network.input_size), dtype=np.float32)
+        for count in (samples, test_samples)
+    )
+    dataset = Dataset(x_train, x_train[:, 0, :1], x_test, x_test[:, 0, :1])
     advance = load_engine("exact", network.cell).advance
     first = start(network, seed=0)
     state = advance(first, dataset, network, training, 1)  # compiles

@@ -64,22 +64,25 @@ def run_study(name: str, study: Study, params: Params) -> Ran:
 
 
 def best_steps(sweep: Mapping[float, Experiment], models: Sequence[str]) -> dict[str, float]:
-    """Return each model's step size with the lowest interquartile mean of the test MSE; the first of equals.
+    """Return each model's step size with the lowest interquartile mean of the MSE; the first of equals.
 
-    One that diverged too often to have a finite one is never chosen over one that has it.
+    Of a series that is the MSE on the validation part, since its test part is judged with the same data; of drawn
+    sequences the test MSE. One that diverged too often to have a finite one is never chosen over one that has it.
     """
-    return {
-        name: min(sweep, key=lambda lr: sweep[lr].results.models[name].last.test.iqm.value) for name in models
-    }
+
+    def mse(name: str, results: Results) -> float:
+        forecasts = results.forecasts
+        return forecasts.models[name].validation if forecasts else results.models[name].last.test.iqm.value
+
+    return {name: min(sweep, key=lambda lr: mse(name, sweep[lr].results)) for name in models}
 
 
 def changes(study: Study, run: Run, models: Sequence[str], best: Mapping[str, float]) -> dict[str, Any]:
     """Return what a run changes in params.yaml, by flat keys; the study's own models are there already."""
     lrs: dict[str, float | None] = {}
     if run.lr != "own":
-        lrs = {f"models.{name}.lr": None if run.lr != "best" else best.get(name) for name in models}
-    common = {"train.lr": run.lr} if isinstance(run.lr, float) else {}
-    return {"train.replicates": run.replicates, **study.changes, **run.changes, **common, **lrs}
+        lrs = {f"models.{name}.lr": best.get(name) if run.lr == "best" else run.lr for name in models}
+    return {"train.replicates": run.replicates, **study.changes, **run.changes, **lrs}
 
 
 def params_of(study: Study, run: Run, params: Params, best: Mapping[str, float]) -> Params:

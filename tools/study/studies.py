@@ -207,6 +207,38 @@ def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 3, re
     )
 
 
+def series(
+    lrs: Sequence[float] = (0.0001, 0.0003, 0.001, 0.003),
+    horizons: Sequence[int] = (2, 5, 10),
+    selection_replicates: int = 10,
+    replicates: int = 20,
+) -> Study:
+    """Which step size each network takes to forecast the series of params.yaml, and how far ahead it can."""
+    fresh = {"train.seed": FRESH_SEED}
+    return Study(
+        question="Does a network forecast this series better than the baselines, and does a second layer help?",
+        page="series",
+        changes={"data.task": "forecast"},
+        runs=(
+            *(
+                Run(f"lr-{lr}", f"step size {lr:g}", selection_replicates, {"train.seed": SELECTION_SEED}, lr)
+                for lr in lrs
+            ),
+            Run("best", "each model's best", replicates, fresh, "best"),
+            *(
+                Run(
+                    f"horizon-{h}",
+                    f"{h} ahead",
+                    selection_replicates,
+                    fresh | {"data.series.horizon": h},
+                    "best",
+                )
+                for h in horizons
+            ),
+        ),
+    )
+
+
 STUDIES: dict[str, Callable[[], Study]] = {
     "mean": mean,
     "recall": recall,
@@ -217,6 +249,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
         wishes=(250,), values=(10, 20), epochs=1000, selection_replicates=5, replicates=5
     ),
     "adding": adding,
+    "series": series,
 }
 
 

@@ -177,12 +177,11 @@ def test_the_study_runs_what_it_says(params: Params, monkeypatch: pytest.MonkeyP
     ran = run_study("mean", studies.mean(), params)
     assert ran.best == BEST
     selection = ["train.replicates=100", "train.seed=1"]
-    common = [f"models.{name}.lr=null" for name in BEST]
     own = [f"models.{name}.lr={lr}" for name, lr in BEST.items()]
     few = "train.replicates=20"
     assert asked == {
         **{
-            f"study-mean-lr-{lr}": [*selection, f"train.lr={lr}", *common]
+            f"study-mean-lr-{lr}": [*selection, *(f"models.{name}.lr={lr}" for name in BEST)]
             for lr in (0.0003, 0.001, 0.003, 0.01)
         },
         "study-mean-best": ["train.replicates=100", "train.seed=2", *own],
