@@ -208,7 +208,7 @@ def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 3, re
 
 
 def series(
-    lrs: Sequence[float] = (0.0001, 0.0003, 0.001, 0.003),
+    lrs: Sequence[float] = (0.00003, 0.0001, 0.0003, 0.001, 0.003),
     horizons: Sequence[int] = (2, 5, 10),
     selection_replicates: int = 10,
     replicates: int = 20,
