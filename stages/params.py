@@ -2,7 +2,8 @@
 
 `python -m stages.params` checks it and prints nothing when all is well. `make` runs that first, since a few
 mistakes (no models, a name that is a number) would otherwise fail inside DVC, in words that hide the cause. For DVC it
-is the first stage: the others come after it, since what it makes is a dependency, which never changes.
+is the first stage: the others come after it, since what it makes is a dependency, which never changes. Past it go
+`dvc repro --single-item` and `--downstream` alone, where .dvcignore still keeps a plain name from leading elsewhere.
 """
 
 import subprocess
