@@ -24,6 +24,7 @@ from typing import Self
 
 import numpy as np
 from safetensors.numpy import load, save
+from tqdm import tqdm
 
 from stages.architecture import Architecture
 from stages.data import Dataset
@@ -55,9 +56,12 @@ class Store:
         self.bytes_allowed = bytes_allowed() if arithmetic else 0
         self.epochs, self.started = training.epochs, time.time()
         self.key = hashlib.sha256(repr((arithmetic, architecture, training._replace(epochs=0))).encode())
+        self.key.update(Path(__file__).with_name("training.py").read_bytes())  # which epochs are measured
         for array in dataset:
             self.key.update(repr(array.shape).encode() + array.tobytes())
         self.folders: dict[int, Path] = {}
+        self.used: set[Path] = set()
+        self.failed = False  # to keep a state
 
     def resume(self, replicate: int, first: TrainState) -> TrainState:
         """Return the state that is furthest on but not past the last epoch, else `first`, before the first epoch.
@@ -73,17 +77,23 @@ class Store:
             with suppress(OSError):  # another run has removed it, or it is another user's
                 if epoch_of(path) <= self.epochs:
                     packed = path.read_bytes()
-                    os.utime(path)
                     try:
-                        return unpack(packed)
-                    except ValueError:
-                        print(f"{path}: damaged; removed, to be trained again", file=sys.stderr)
+                        state = unpack(packed)
+                        if state.epoch != epoch_of(path):
+                            raise ValueError("renamed")
+                    except Exception:  # a bit, a name, or what another version has packed
+                        tqdm.write(f"{path}: damaged; removed, to be trained again", file=sys.stderr)
                         path.unlink()
+                    else:
+                        self.used.add(path)
+                        with suppress(OSError):  # where it may be read alone
+                            os.utime(path)
+                        return state
         return first
 
     def keep(self, replicate: int, state: TrainState) -> None:
         """Keep a state, and no longer what an interrupted training left on the way to it."""
-        if self.bytes_allowed == 0:
+        if self.bytes_allowed == 0 or self.failed:
             return
         folder = self.folders[replicate]
         suffix = FINISHED if state.epoch == self.epochs else UNFINISHED
@@ -93,14 +103,15 @@ class Store:
             path = folder / f"{state.epoch}{suffix}"
             with replacing(path) as partial:
                 partial.write_bytes(pack(state))
+            self.used.add(path)
             for other in states(folder):
                 if other.suffix == UNFINISHED and other != path and epoch_of(other) <= state.epoch:
                     other.unlink(missing_ok=True)
         except OSError as error:
-            print(
+            self.failed = True
+            tqdm.write(
                 f"{error.filename}: {error.strerror}; replicates are not kept for later runs", file=sys.stderr
             )
-            self.bytes_allowed = 0
 
     def __enter__(self) -> Self:
         """Return the store."""
@@ -116,8 +127,11 @@ class Store:
             for used, size, path in kept:
                 if total <= self.bytes_allowed or used >= self.started:
                     break
-                path.unlink(missing_ok=True)
-                total -= size
+                if path not in self.used:  # the file system's clock may be behind
+                    path.unlink(missing_ok=True)
+                    total -= size
+                    with suppress(OSError):  # not the folder's last
+                        path.parent.rmdir()
 
 
 def bytes_allowed() -> int:
@@ -189,7 +203,8 @@ def main() -> None:
     clear = parser.parse_args().clear
     sizes = [status.st_size for _, status in everything()]
     if clear:
-        shutil.rmtree(store_folder(), ignore_errors=True)
+        with suppress(FileNotFoundError):  # there is none
+            shutil.rmtree(store_folder())
     print(
         f"{store_folder()}: {len(sizes):,} files, {sum(sizes) / 1e6:,.1f} MB{', removed' if clear else ''}; "
         f"{LIMIT} allows {bytes_allowed() // 10**9} GB"

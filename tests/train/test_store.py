@@ -1,5 +1,7 @@
 """No replicate is trained twice, none is lost, and what is kept is never believed without a look."""
 
+import errno
+import hashlib
 import os
 import shutil
 import subprocess
@@ -98,7 +100,7 @@ def test_more_epochs_train_the_rest_alone_and_fewer_start_from_what_is_not_past_
     assert (began, contents(trained)) == ([5], afresh(5))
 
 
-def test_what_decides_a_byte_is_in_the_key() -> None:
+def test_what_decides_a_byte_is_in_the_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(4)
     assert run(4, arithmetic="b")[0] == [0]
     x = DATA.x_test.copy()
@@ -110,6 +112,9 @@ def test_what_decides_a_byte_is_in_the_key() -> None:
     other = first()._replace(rng=np.random.Generator(np.random.PCG64(5)))
     assert Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a").resume(0, other).epoch == 0
     assert Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a").resume(0, first()).epoch == 4
+    (tmp_path / "training.py").write_text("# other epochs are measured")
+    monkeypatch.setattr(module, "__file__", str(tmp_path / "store.py"))
+    assert Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a").resume(0, first()).epoch == 0
 
 
 def test_the_trainers_sources_and_versions_are_its_arithmetic_and_the_python_and_cpu_are_not(
@@ -146,7 +151,10 @@ def test_a_flipped_bit_is_said_and_trained_again(
         assert (began, contents(trained)) == ([0], afresh(4))
         assert f"{path}: damaged; removed, to be trained again\n" in capsys.readouterr().err
     assert path.read_bytes() == packed
-    path.write_bytes(b"")
+    for content in (b"", hashlib.sha256(b"another form").digest() + b"another form"):
+        path.write_bytes(content)
+        assert run(4)[0] == [0]
+    path.rename(path.with_name("3.finished"))
     assert run(4)[0] == [0]
 
 
@@ -181,6 +189,12 @@ def test_the_oldest_go_first_and_never_what_this_run_has_used(
     assert began == [4]
     left = set(own_store.glob("*/*"))
     assert len(left) == 2 and not left & set(paths[1:])
+    assert len(list(own_store.iterdir())) == 1
+    # Not even where the store's clock is behind.
+    monkeypatch.setattr(module.os, "utime", lambda path, real=os.utime: real(path, (9, 9)))
+    monkeypatch.setattr(module, "bytes_allowed", lambda: 1)
+    run(6)
+    assert {path.name for path in own_store.glob("*/*")} == {"5.finished", "6.finished"}
 
 
 def test_only_this_user_may_look(own_store: Path) -> None:
@@ -208,6 +222,22 @@ def test_where_nothing_can_be_kept_the_run_goes_on(
     assert contents(run(4, replicates=2)[1]) == afresh(4, 2)
     said = capsys.readouterr().err
     assert said.count("replicates are not kept") == (0 if where == "no home" else 1)
+
+
+def test_what_is_kept_is_read_where_nothing_can_be_written(
+    own_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    run(4)
+    (path,) = own_store.glob("*/*")
+    run(4, replicates=3)
+    path.unlink()
+    monkeypatch.setattr(module, "replacing", refuse)
+    monkeypatch.setattr(module.os, "utime", refuse)
+    assert run(4, replicates=3)[0] == [0, 4, 4]
+    assert capsys.readouterr().err.count("No space left on device; replicates are not kept") == 1
 
 
 def test_two_writers_of_one_replicate_leave_a_whole_one(own_store: Path) -> None:
@@ -282,3 +312,17 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(own_store: Path) -
     killed = sorted(tuple(map(int, line.split())) for line in done.stdout.splitlines())
     epochs = [began for _, began in killed]
     assert len(epochs) == 20 and epochs == sorted(epochs) and epochs[0] < 4 and epochs[-1] > 20
+
+
+def test_the_store_is_removed_or_it_says_why_not(
+    own_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["stages.train.store", "--clear"])
+    run(4)
+    for files in (1, 0):
+        module.main()
+        assert f"{own_store}: {files} files, " in capsys.readouterr().out
+        assert not own_store.exists()
+    own_store.touch()
+    with pytest.raises(NotADirectoryError):
+        module.main()
