@@ -48,12 +48,12 @@ def test_committed_file_is_the_experiment() -> None:
             "path": "data/sunspots.csv",
             "column": "SUNACTIVITY",
             "inputs": [],
-            "time": "YEAR",
+            "time": None,
             "horizon": 1,
             "season": 11,
             "test_share": 0.3,
             "validation_share": 0.15,
-            "lr": {"single": 0.001, "stacked": 0.001, "wide": 0.001},
+            "lr": {"single": 0.0001, "stacked": 0.0001, "wide": 0.00003},
         },
     }
     sizes = {name: (model.hidden_size, model.num_layers) for name, model in params.models.items()}
@@ -112,6 +112,40 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             r"^  single:",
             "  a_vs:",
             "models: found 'a_vs'; allowed: one entry a model, at least one, each named by a letter a-z",
+        ),
+        (
+            r"task: mean",
+            "task: forecasts",
+            "data.task: found 'forecasts'; allowed: mean, recall, adding, forecast",
+        ),
+        (r"    path: .*", "    path:", "data.series.path: found nothing; allowed: text"),
+        (r"    path:", "    file:", "data.series.file: unknown key; allowed: path, column, inputs, time"),
+        (r"inputs: \[\]", "inputs: y", "data.series.inputs: found 'y'; allowed: a list of names of columns"),
+        (r"horizon: 1", "horizon: 0", "data.series.horizon: found 0; allowed: a whole number, 1 or more"),
+        (
+            r"test_share: 0.3",
+            "test_share: 1",
+            "data.series.test_share: found 1; allowed: a number above 0, below 1",
+        ),
+        (
+            r"single: 0.\d+",
+            "single: 0",
+            "data.series.lr.single: found 0; allowed: a number above 0 for a model's",
+        ),
+        (
+            r"(?s)task: mean(.*)test_share: 0.3",
+            r"task: forecast\1test_share: 0.9",
+            "data.series: found (0.9, 0.15); allowed: test_share and validation_share together below 1",
+        ),
+        (
+            r"(?s)task: mean(.*)inputs: \[\]",
+            r"task: forecast\1inputs: [SUNACTIVITY]",
+            "data.series.inputs: found ['SUNACTIVITY']; allowed: other columns than data.series.column, each once",
+        ),
+        (
+            r"(?s)task: mean(.*)  series:.*?\n\nmodels",
+            r"task: forecast\1\nmodels",
+            "data.series: found nothing; allowed: with data.task forecast a section of keys",
         ),
         (r"^  single:", "  lr: 5\n  single:", "models.lr: found 5; allowed: a section of keys"),
         (

@@ -194,5 +194,7 @@ def note(data: DataParams) -> str:
         "training part. No window reaches across the borders of training, validation and test part. MASE is the mean "
         "absolute error divided by that of saying, in the training part, what stood "
         f"{series.season or 1} rows before (Hyndman and Koehler 2006). All baselines are fitted on the training part; "
-        "ridge's penalty is chosen on the validation part."
+        "ridge's penalty is chosen on the validation part. A model without a step size of its own has that of "
+        f"`data.series.lr` ({', '.join(f'{lr:g} for {name}' for name, lr in series.lr.items()) or 'none'}); the "
+        "committed ones were chosen by `make study STUDY=series` on the validation part of `data/sunspots.csv`."
     )

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages import words
@@ -12,7 +13,7 @@ from stages.words import number, percent
 
 COLUMNS = ("forecaster", "RMSE", "MAE", "MASE", "MSE against the best baseline's", "verdict")
 MOST_ROWS = 24  # of the table of what comes next; details.json has all
-TICKS = 6
+ACROSS = 70  # characters, for which a figure has room
 
 
 def sentence(found: Forecasts) -> str:
@@ -79,15 +80,14 @@ def figure(found: Forecasts, column: str) -> Figure:
         axes.plot(x[shown:], median[shown:], ".", color=colour)
         axes.axvspan(shown - 0.5, x[-1] + 0.5, color=QUIET, alpha=0.3, linewidth=0)
         axes.set_xlim(0, x[-1] + 0.5)
-        ticks = np.unique(np.linspace(0, shown - 1, TICKS).astype(int))
-        axes.set_xticks(ticks, [found.times[tick] for tick in ticks])
+        _mark(axes, found.times)
         axes.legend(loc="upper left", ncols=3, fontsize=9, frameon=False, borderaxespad=0)
         axes.set_ylim(top=axes.get_ylim()[0] + 1.25 * np.ptp(axes.get_ylim()))  # room for the legend
     starts = np.arange(len(found.starts))
     by_time.plot(starts, best.errors.blocks, "o", color=NEUTRAL, linestyle=DOTS, label=found.best)
     for name, colour in look.items():
         by_time.plot(starts, found.models[name].errors.blocks, "o-", color=colour, label=name)
-    by_time.set_xticks(starts, [f"from {start}" for start in found.starts], fontsize=10)
+    _mark(by_time, [f"from {start}" for start in found.starts])
     by_time.set_ylim(bottom=0)
     by_time.set_title("RMSE of consecutive blocks of the test part")
     by_time.legend(ncols=4, fontsize=9, frameon=False)
@@ -97,6 +97,13 @@ def figure(found: Forecasts, column: str) -> Figure:
         fontsize=12, x=0.01, ha="left",
     )  # fmt: skip
     return drawing
+
+
+def _mark(axes: Axes, texts: list[str]) -> None:
+    """Write on the horizontal axis what stands at 0, 1, ... as often as there is room."""
+    most = max(2, min(10, ACROSS // (2 + max(map(len, texts)))))
+    ticks = np.unique(np.linspace(0, len(texts) - 1, most).astype(int))
+    axes.set_xticks(ticks, [texts[tick] for tick in ticks])
 
 
 def _rows(found: Forecasts) -> Iterator[tuple[str, ...]]:

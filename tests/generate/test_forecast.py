@@ -1,6 +1,7 @@
 """The task forecast: windows, split, scaling and baselines, computed again with pandas and NumPy's least squares."""
 
 import re
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from stages.data import Dataset, Forecast
 from stages.errors import InputError
 from stages.generate import forecast
+from stages.generate.__main__ import cut
 from stages.generate.series import Series, read_series
 from stages.params import DataParams, SeriesParams
 from tests.conftest import TOP, run_stages, tiny_params
@@ -198,6 +200,35 @@ def test_a_column_that_is_constant_where_it_is_trained_on_is_refused() -> None:
         forecast.make(given, params(3, inputs=["x"]))
 
 
+def test_memory_grows_with_the_rows_and_stays_below_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    data, peaks = params(20, path="mine.csv", season=None), []
+    for rows in (10_000, 20_000):
+        Path("mine.csv").write_text("y\n" + "".join(f"{row % 7 + row / rows}\n" for row in range(rows)))
+        tracemalloc.start()
+        cut(data)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        [said] = re.findall(
+            rf"^mine\.csv: {rows:,} rows; their windows take (\d+) MB$", capsys.readouterr().err, re.M
+        )
+        assert peaks[-1] < 1.1e6 * (int(said) + 1)
+    assert peaks[1] < 2.1 * peaks[0]
+
+
+def test_unequal_steps_are_told_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mine.csv").write_text("t,y\n" + "".join(f"{row + row // 30},{row % 7}\n" for row in range(60)))
+    dataset, _ = cut(params(3, path="mine.csv", time="t"))
+    assert len(dataset.x_train) == 33
+    line = "mine.csv: column t: steps from 1 to 2; each row is taken for one step"
+    assert line in capsys.readouterr().err.splitlines()
+
+
 def run_forecast(folder: Path, content: str, **changes: int | float | str) -> dict[str, bytes]:
     """Return what the pipeline makes of a series."""
     text = (
@@ -205,7 +236,7 @@ def run_forecast(folder: Path, content: str, **changes: int | float | str) -> di
         .replace("task: mean", "task: forecast")
         .replace("data/sunspots.csv", "mine.csv")
     )
-    text = text.replace("column: SUNACTIVITY", "column: y").replace("time: YEAR", "time:")
+    text = text.replace("column: SUNACTIVITY", "column: y")
     (folder / "params.yaml").write_text(text)
     (folder / "mine.csv").write_text(content)
     return run_stages(folder)
