@@ -151,8 +151,8 @@ def test_a_flipped_bit_is_said_and_trained_again(
         assert (began, contents(trained)) == ([0], afresh(4))
         assert f"{path}: damaged; removed, to be trained again\n" in capsys.readouterr().err
     assert path.read_bytes() == packed
-    for content in (b"", hashlib.sha256(b"another form").digest() + b"another form"):
-        path.write_bytes(content)
+    for written in (b"", hashlib.sha256(b"another form").digest() + b"another form"):
+        path.write_bytes(written)
         assert run(4)[0] == [0]
     path.rename(path.with_name("3.finished"))
     assert run(4)[0] == [0]
