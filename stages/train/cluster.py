@@ -15,6 +15,7 @@ import tomllib
 import warnings
 from collections import deque
 from collections.abc import Iterable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -47,11 +48,13 @@ def scheduler_address() -> str | None:
     """Return the address of the scheduler that Dask's settings name, None where they name none.
 
     Raises:
-        InputError: one is named, and Dask is not installed.
+        InputError: one is named, and Dask is not installed; or Dask cannot read its settings.
     """
     if find_spec("distributed"):
-        import dask
-
+        try:
+            import dask
+        except ValueError as error:
+            raise InputError(one_line(error)) from None
         return dask.config.get("scheduler-address", None)
     if address := os.environ.get("DASK_SCHEDULER_ADDRESS"):
         extras = tomllib.loads(Path("pyproject.toml").read_text())["project"]["optional-dependencies"]
@@ -77,7 +80,8 @@ def train_all(
     import distributed
     from distributed.client import FutureCancelledError as CancelledError
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what matters is said below, in a line
+    for name in ("distributed", "distributed.client"):  # what matters is said below, in a line
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="distributed")
     dask.config.set({"distributed.comm.timeouts.connect": TIMEOUT})
     replicates, epochs, at_once = list(replicates), job.training.epochs, job.epochs_in(SHARD)
@@ -88,10 +92,10 @@ def train_all(
     ours = fingerprint(job.architecture.cell)
     try:
         client = distributed.Client(address, timeout=TIMEOUT)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # nobody, something else that answers, or what is no address
         raise InputError(f"{address}: no Dask scheduler answers ({one_line(error)})") from None
     with client, progress_bar(job, len(replicates)) as bar:
-        dataset: Future | None = None  # on the workers
+        dataset: Dataset | None = None  # futures of its arrays, which are on the workers
 
         def state_of(replicate: int) -> TrainState:
             if replicate not in states:
@@ -122,6 +126,9 @@ def train_all(
         while waiting or running:
             try:
                 threads = client.nthreads()
+                if threads and dataset is None:  # without workers this would wait in silence
+                    with suppress(TimeoutError):  # they are gone by now, or paused for want of memory
+                        dataset = client.scatter(job.dataset, broadcast=True, hash=True, timeout=TIMEOUT)
             except OSError:
                 raise InputError(
                     f"{address}: the scheduler is lost; what is finished is kept, and the next run goes on"
@@ -136,16 +143,15 @@ def train_all(
                     waiting.extendleft(shard)
                 running.clear()
             placed = allowed
-            if not threads and not waited:
+            if not (threads and dataset) and not waited:
                 waited = True
-                bar.write(f"{address}: no workers yet; this waits for one, Ctrl-C ends it", file=sys.stderr)
-            if threads and dataset is None:  # without workers this would wait in silence
-                dataset = client.scatter(job.dataset, broadcast=True, hash=True)
+                found = "no worker takes work" if threads else "no workers"
+                bar.write(f"{address}: {found} yet; this waits for one, Ctrl-C ends it", file=sys.stderr)
             bar.set_description(
                 f"{job.name}, workers: {len(allowed)}, {client.dashboard_link}", refresh=False
             )
             # As much again as is worked on, so that no worker waits for an answer.
-            while waiting and len(running) < 2 * sum(threads[worker] for worker in allowed):
+            while dataset and waiting and len(running) < 2 * sum(threads[worker] for worker in allowed):
                 submit()
             try:
                 future = done.get(timeout=LOOK_EVERY)
@@ -192,6 +198,8 @@ def advance(
     """
     import distributed
 
+    manager = distributed.get_worker().memory_manager
+    allowed = min(memory_limit(), manager.memory_limit or memory_limit())
     worker = distributed.get_worker().address
     try:
         found, engine = fingerprint(architecture.cell), load_engine("exact", architecture.cell)
@@ -201,8 +209,8 @@ def advance(
         if found[what] != value:
             raise RefusedError(worker, f"its {what}: {found[what]}; here: {value}")
     needed = engine.memory_needed(architecture, training, dataset)
-    if needed > memory_limit():
-        raise RefusedError(worker, f"a replicate needs {needed:,} bytes of memory; it has {memory_limit():,}")
+    if needed > allowed:
+        raise RefusedError(worker, f"a replicate needs {needed:,} bytes of memory; it has {allowed:,}")
     return [pack(engine.advance(unpack(state), dataset, architecture, training, until)) for state in packed]
 
 
@@ -215,9 +223,6 @@ def fingerprint(cell: str) -> dict[str, str]:
     import llvmlite
     import numba
 
-    sources = hashlib.sha256()
-    for path in sorted([*Path(__file__).parent.rglob("*.py"), Path(__file__).parents[1] / "architecture.py"]):
-        sources.update(path.read_bytes())
     architecture = Architecture(cell, 1, 3, 2)
     x = stream(0, "fingerprint").random((150, 5, 1), dtype=np.float32)
     dataset = Dataset(x, x[:, 0], x[:20], x[:20, 0])
@@ -229,6 +234,18 @@ def fingerprint(cell: str) -> dict[str, str]:
         "NumPy": np.__version__,
         "Numba": numba.__version__,
         "llvmlite": llvmlite.__version__,
-        "sources of stages/train": sources.hexdigest()[:12],
+        "sources of stages/train": sources(),
         "digest of a small replicate": hashlib.sha256(bits).hexdigest()[:12],
     }
+
+
+@functools.cache
+def sources() -> str:
+    """Return a hash of the sources that train, as they are at the first call, when they have just been imported.
+
+    A worker may live on while its clone is changed: what it runs then is not what lies there.
+    """
+    digest = hashlib.sha256()
+    for path in sorted([*Path(__file__).parent.rglob("*.py"), Path(__file__).parents[1] / "architecture.py"]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]

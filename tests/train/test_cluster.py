@@ -1,9 +1,12 @@
 """On a real cluster of processes on this machine a run has the bytes of a local one, whatever happens to it."""
 
+import itertools
+import logging
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -37,7 +40,11 @@ from stages.train.exact import trainer
 real = trainer.advance
 trainer.advance = lambda *a: (s := real(*a))._replace(train_mse=s.train_mse * 2)
 """
-SMALL = "from stages.train import cluster; cluster.memory_limit = lambda: 10"
+SMALL = """
+import dask, sys
+sys.argv += ["--memory-limit", "20000"]
+dask.config.set({f"distributed.worker.memory.{at}": False for at in ("target", "spill", "pause")})
+"""
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -159,6 +166,26 @@ def test_without_workers_it_waits_and_says_so(
     assert said == [f"{address}: no workers yet; this waits for one, Ctrl-C ends it"]
 
 
+def test_workers_that_are_gone_before_they_have_the_data_set_are_waited_for(
+    address: str,
+    start_worker: Start,
+    local: list[list[object]],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    start_worker(address)
+    scatter, calls = distributed.Client.scatter, itertools.count()
+
+    def too_late(client: distributed.Client, *data: object, **options: object) -> object:
+        if next(calls) == 0:
+            raise TimeoutError("No valid workers found")
+        return scatter(client, *data, **options)
+
+    monkeypatch.setattr(distributed.Client, "scatter", too_late)
+    assert on_cluster(address) == local
+    assert f"{address}: no worker takes work yet; this waits for one" in capsys.readouterr().err
+
+
 def test_two_clients_at_once_get_their_own(
     address: str, start_worker: Start, local: list[list[object]]
 ) -> None:
@@ -191,6 +218,8 @@ def test_what_is_finished_is_kept_where_the_scheduler_is_lost(
         JOB, lambda replicate: kept.get(replicate) or begin(replicate), advance, forget, REPLICATES, 1
     )
     assert list(map(content, resumed)) == local
+    # Dask adds no line of its own, as of a scheduler that it cannot reconnect to.
+    assert not logging.getLogger("distributed.client").isEnabledFor(logging.ERROR)
 
 
 def test_an_interrupt_leaves_the_cluster_clean(address: str, start_worker: Start) -> None:
@@ -225,7 +254,7 @@ def test_a_worker_that_would_give_other_bytes_is_named_and_not_used(
     for why in (
         r"its sources of stages/train: [0-9a-f]{12}; here: [0-9a-f]{12}",
         r"its digest of a small replicate: [0-9a-f]{12}; here: [0-9a-f]{12}",
-        r"a replicate needs [\d,]+ bytes of memory; it has 10",
+        r"a replicate needs [\d,]+ bytes of memory; it has 20,000",
     ):
         assert len(re.findall(rf"tcp://127\.0\.0\.1:\d+: not used: {why}\n", said)) == 1
     start_worker(address)
@@ -234,8 +263,38 @@ def test_a_worker_that_would_give_other_bytes_is_named_and_not_used(
 
 def test_an_address_that_nobody_answers_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cluster, "TIMEOUT", 1)
-    with pytest.raises(InputError, match=r"^tcp://127\.0\.0\.1:1: no Dask scheduler answers \("):
-        on_cluster("tcp://127.0.0.1:1")
+    for address in ("tcp://127.0.0.1:1", "nowhere", 8786):
+        with pytest.raises(InputError, match=f"^{address}: no Dask scheduler answers \\("):
+            on_cluster(address)  # type: ignore[arg-type]
+    with socket.create_server(("127.0.0.1", 0)) as server:  # something else answers there
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        threading.Thread(
+            target=lambda: server.accept()[0].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        ).start()
+        with pytest.raises(InputError, match=f"^{address}: no Dask scheduler answers \\("):
+            on_cluster(address)
+
+
+def test_what_a_worker_runs_is_what_it_imported_whatever_its_clone_has_become(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = cluster.fingerprint("rnn_tanh")
+    monkeypatch.setattr(cluster, "__file__", str(tmp_path / "stages/train/cluster.py"))
+    after = cluster.fingerprint("rnn_relu")
+    assert before["sources of stages/train"] == after["sources of stages/train"]
+
+
+def test_settings_that_dask_cannot_read_are_one_line(tmp_path: Path) -> None:
+    (tmp_path / "dask.yaml").write_text("scheduler-address: [")
+    code = "import stages; from stages.train.cluster import scheduler_address; print(scheduler_address())"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=TOP,
+        env=os.environ | {"DASK_CONFIG": str(tmp_path)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1) and str(tmp_path) in done.stderr
 
 
 def test_dasks_own_setting_names_the_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
