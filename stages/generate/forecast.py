@@ -189,7 +189,7 @@ def note(data: DataParams) -> str:
     """Return what the report says of the task, and of its numbers."""
     series = of(data)
     return (
-        f"The task is to say {series.column} of {series.path} {series.horizon} rows after a window of "
+        f"The task is to say {series.column} of {series.path} at {series.horizon} ahead of a window of "
         f"{data.seq_length} rows. MSE and R2 are of numbers scaled by the mean and the standard deviation of the "
         "training part. No window reaches across the borders of training, validation and test part. MASE is the mean "
         "absolute error divided by that of saying, in the training part, what stood "

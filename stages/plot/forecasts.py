@@ -102,8 +102,8 @@ def figure(found: Forecasts, column: str) -> Figure:
 def _mark(axes: Axes, texts: list[str]) -> None:
     """Write on the horizontal axis what stands at 0, 1, ... as often as there is room."""
     most = max(2, min(10, ACROSS // (2 + max(map(len, texts)))))
-    ticks = np.unique(np.linspace(0, len(texts) - 1, most).astype(int))
-    axes.set_xticks(ticks, [texts[tick] for tick in ticks])
+    every = -(-len(texts) // most)
+    axes.set_xticks(range(0, len(texts), every), texts[::every])
 
 
 def _rows(found: Forecasts) -> Iterator[tuple[str, ...]]:
