@@ -64,6 +64,10 @@ class Project:
         folders = self.clone / "data/losses", self.clone / "data/models"
         return {path.name: path.read_bytes() for folder in folders for path in folder.iterdir()}
 
+    def kept(self) -> dict[Path, int]:
+        """Return the finished replicates in the store, and which file each is: one that is trained again is another."""
+        return {path: path.stat().st_ino for path in self.store.glob("*/*.finished")}
+
     def forget(self) -> None:
         """Remove the store and what was written."""
         for folder in (self.store, self.clone / "data/losses", self.clone / "data/models"):
@@ -131,7 +135,8 @@ def main() -> None:
             for _ in range(times):
                 project.forget()
                 fault(project, chance, 1.2 * seconds)
-                lost += project.finish() != expected
+                kept = {} if fault is damaged else project.kept()
+                lost += project.finish() != expected or not kept.items() <= project.kept().items()
             print(f"| {name} | {times} | {lost} |", flush=True)
 
 
