@@ -114,7 +114,7 @@ def gain(error: np.ndarray, of_baseline: np.ndarray, blocks: np.ndarray, level: 
         return Estimate(value)
     means = np.add.reduceat(lower, blocks) / np.diff(blocks, append=len(lower))
     half = float(special.stdtrit(n - 1, (1 + level) / 2) * means.std(ddof=1) / math.sqrt(n))
-    return Estimate(value, value - half, value + half)
+    return Estimate(value, value - half, min(value + half, 1.0))  # no MSE is below 0
 
 
 def verdict(gained: Estimate | None) -> Verdict:

@@ -81,8 +81,8 @@ def figure(table: pd.DataFrame) -> Figure:
     axes.set_xticks(sorted(table["horizon"].unique()))
     axes.set_ylim(bottom=0)
     axes.grid(color=QUIET)
-    drawing.supxlabel("rows ahead", fontsize=12)
-    drawing.supylabel("RMSE on the test part", fontsize=12)
+    axes.set_xlabel("rows ahead")
+    axes.set_ylabel("RMSE on the test part")
     drawing.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=10)
     drawing.suptitle("How the error grows with the horizon", fontsize=12, x=0.01, ha="left")
     return drawing
