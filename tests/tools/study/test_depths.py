@@ -1,6 +1,7 @@
 """A study of depths: its networks, its runs, and what its page says, from made-up outcomes."""
 
 import contextlib
+import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -211,6 +212,38 @@ def test_the_answer_is_in_the_tables_and_on_the_page(ran: Ran, tmp_path: Path) -
     before = (tmp_path / "recall/solved.png").read_bytes()
     depths.draw(tmp_path / "recall", "delay", 0.9, 0.9875)
     assert (tmp_path / "recall/solved.png").read_bytes() == before
+
+
+COMMITTED = sorted(path.parent for path in (TOP / "reports/study").glob("*/solved.csv"))
+
+
+@pytest.mark.parametrize("folder", COMMITTED, ids=[folder.name for folder in COMMITTED])
+def test_the_committed_words_and_figures_are_those_of_the_committed_tables(
+    folder: Path, params: Params, tmp_path: Path
+) -> None:
+    study = studies.STUDIES[folder.name]()
+    assert study.knob is not None
+    answer = (folder / "README.md").read_text().split("\n\n")[1]
+    tables = {name: pd.read_csv(folder / f"{name}.csv") for name in ("solved", "improvement", "spans")}
+    values = sorted(tables["solved"]["value"].unique())
+    last = tables["improvement"][tables["improvement"]["epoch"] == tables["improvement"]["epoch"].max()]
+    for _, rows in last.groupby("pair"):
+        ahead, behind = (int((rows["verdict"] == word).sum()) for word in ("better", "worse"))
+        assert f"ahead at {ahead} and behind at {behind} of {len(values)} {study.knob.word}s" in answer
+    for model, one in study.models().items():
+        row = tables["spans"][tables["spans"]["model"] == model].iloc[-1]
+        solved = tables["solved"][
+            (tables["solved"]["model"] == model) & (tables["solved"]["epoch"] == row["epoch"])
+        ]
+        assert row["span"] == solved[solved["share"] >= 0.5]["value"].max()
+        span = f"{row['span']}{' or more' if row['span'] == values[-1] else ''} (95 % interval"
+        assert f"of {one.hidden_size} units" in answer
+        assert span in answer
+    for name in ("solved", "improvement"):
+        shutil.copy(folder / f"{name}.csv", tmp_path)
+    depths.draw(tmp_path, study.knob.word, params.evaluate.solved_r2, 1 - 0.05 / len(values))
+    for name in ("solved.png", "improvement.png"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
 
 
 @pytest.mark.parametrize(
