@@ -11,6 +11,7 @@ import logging
 import os
 import queue
 import sys
+import time
 import tomllib
 import warnings
 from collections import deque
@@ -30,12 +31,12 @@ from stages.streams import stream
 from stages.train.engines import load_engine
 from stages.train.store import pack, unpack
 from stages.train.training import Training, TrainState, start
-from stages.train.workers import Begin, Job, Keep, progress_bar
+from stages.train.workers import KEEP_EVERY, Begin, Job, Keep, progress_bar
 
 if TYPE_CHECKING:
     from distributed import Future
 
-SHARD = 1.0  # seconds of a worker's thread, after which its states come back and are kept
+SHARD = 1.0  # seconds of a worker's thread, after which its states come back
 TIMEOUT = 8  # seconds for the scheduler to answer
 LOOK_EVERY = 1.0  # seconds between two looks at which workers there are
 
@@ -71,7 +72,7 @@ def train_all(
     """Return the state of every replicate after the last epoch, in order, with a progress bar.
 
     A worker's thread gets a shard at a time: as many replicates, or as much of one, as it can do in SHARD seconds. What
-    comes back is kept.
+    is on the way is kept every KEEP_EVERY seconds, or this machine's disk would bound the number of workers.
 
     Raises:
         InputError: the scheduler does not answer or is lost, or no worker is left that can do the work.
@@ -88,6 +89,7 @@ def train_all(
     waiting, states = deque(replicates), dict[int, TrainState]()
     running: dict[Future, list[int]] = {}
     done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+    kept: dict[int, float] = {}  # when
     refused, placed, waited = set[str](), list[str](), False
     ours = fingerprint(job.architecture.cell)
     try:
@@ -176,9 +178,12 @@ def train_all(
                 for replicate, packed in zip(shard, advanced, strict=True):
                     before, states[replicate] = states[replicate].epoch, unpack(packed)
                     bar.update(states[replicate].epoch - before)
-                    if before < states[replicate].epoch:
+                    finished, now = states[replicate].epoch == epochs, time.monotonic()
+                    due = now >= kept.setdefault(replicate, now) + KEEP_EVERY
+                    if before < states[replicate].epoch and (finished or due):
                         keep(replicate, states[replicate])
-                    if states[replicate].epoch < epochs:
+                        kept[replicate] = now
+                    if not finished:
                         waiting.appendleft(replicate)
     return [states[replicate] for replicate in replicates]
 

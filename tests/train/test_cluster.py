@@ -126,17 +126,22 @@ def on_cluster(address: str, keep: workers.Keep = forget, begin: workers.Begin =
 def test_the_bytes_are_those_of_a_local_run_for_any_number_of_workers_and_size_of_shards(
     address: str, start_worker: Start, local: list[list[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    kept: list[tuple[int, int]] = []
+    monkeypatch.setattr(cluster, "KEEP_EVERY", 1e9)  # what is on the way is not kept more often
     for more, shard in ((1, 1.0), (1, 1e-9), (3, 2e-3)):
         for _ in range(more):
             start_worker(address)
         monkeypatch.setattr(cluster, "SHARD", shard)
-        assert on_cluster(address) == local
+        kept.clear()
+        assert on_cluster(address, lambda replicate, state: kept.append((replicate, state.epoch))) == local
+        assert sorted(kept) == [(replicate, JOB.training.epochs) for replicate in REPLICATES]
 
 
 def test_a_worker_that_is_killed_loses_nothing(
     address: str, start_worker: Start, local: list[list[object]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "SHARD", 1e-9)
+    monkeypatch.setattr(cluster, "KEEP_EVERY", 0)
     first, _ = start_worker(address), start_worker(address)
     kept: list[int] = []
 
@@ -203,6 +208,7 @@ def test_what_is_finished_is_kept_where_the_scheduler_is_lost(
     start_worker: Start, local: list[list[object]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cluster, "SHARD", 1e-9)
+    monkeypatch.setattr(cluster, "KEEP_EVERY", 0)
     kept: dict[int, TrainState] = {}
     with scheduler(tmp_path) as (process, address):
         start_worker(address)
