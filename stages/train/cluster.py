@@ -36,6 +36,7 @@ from stages.train.workers import KEEP_EVERY, Begin, Job, Keep, progress_bar
 if TYPE_CHECKING:
     from distributed import Future
 
+LARGEST_SHARD = 100  # replicates
 SHARD = 1.0  # seconds of a worker's thread, after which its states come back
 TIMEOUT = 8  # seconds for the scheduler to answer
 LOOK_EVERY = 1.0  # seconds between two looks at which workers there are
@@ -110,11 +111,11 @@ def train_all(
             first = state_of(shard[0]).epoch
             until = min(first + at_once, epochs)
             left = at_once - (until - first)
-            while (
-                until == epochs and waiting and left >= (cost := max(epochs - state_of(waiting[0]).epoch, 1))
-            ):
+            while until == epochs and waiting and len(shard) < LARGEST_SHARD:
+                left -= epochs - state_of(waiting[0]).epoch
+                if left < 0:
+                    break
                 shard.append(waiting.popleft())
-                left -= cost
             packed = [pack(states[replicate]) for replicate in shard]
             network = job.architecture, job.training
             # All of them where none is refused, those among them that are still to come.
