@@ -287,7 +287,10 @@ def read_table(name: str, groups: Collection[str], rows: int) -> pd.DataFrame:
 
     def parse_whole(path: Path) -> pd.DataFrame:
         table = parse_table(name, path.read_text(encoding="utf-8"))
-        if table[TABLES[name][0]].tolist() != [group for group in groups for _ in range(rows)]:
+        if (
+            len(table) != len(groups) * rows
+            or (table[TABLES[name][0]] != np.repeat(list(groups), rows)).any()
+        ):
             raise ValueError(f"found other rows than {rows} of each of {', '.join(groups)}")
         return table
 

@@ -15,7 +15,7 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from stages.results import TABLES
-from tests.conftest import Call, files, run_stages, tiny_params
+from tests.conftest import Call, change, files, run_stages, tiny_params
 
 LOSSES, WEIGHTS = "data/losses/stacked.csv", "data/models/stacked.safetensors"
 
@@ -48,6 +48,16 @@ def test_a_last_loss_that_the_weights_do_not_give_is_refused(
     table.loc[(table["replicate"] == "1") & (table["epoch"] == "4"), column] = value
     table.to_csv(folder / LOSSES, index=False)
     assert refused(call, folder, "evaluate").startswith(f"{WEIGHTS}: replicate 1: found {column} 0.")
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "plot"])
+def test_a_run_that_cannot_fit_is_refused_before_anything_is_read(
+    folder: Path, call: Call, stage: str
+) -> None:
+    change(folder / "params.yaml", "epochs: 4", "epochs: 1000000000000")
+    assert refused(call, folder, stage).startswith(
+        "params.yaml: models, data and train: found sizes that need "
+    )
 
 
 def with_test_mse(keep: Callable[[pd.Series], pd.Series]) -> Callable[[pd.DataFrame], pd.DataFrame]:
