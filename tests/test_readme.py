@@ -2,6 +2,8 @@
 
 import re
 
+import pytest
+
 from tests.conftest import TOP
 
 README = (TOP / "README.md").read_text()
@@ -17,8 +19,9 @@ def verdict_of(report: str) -> str:
     return (TOP / report).read_text().split("\n\n")[1]
 
 
-def test_quotes_the_answer_of_the_study() -> None:
-    assert verdict_of("reports/study/mean/README.md") in words(README)
+@pytest.mark.parametrize("study", ["mean", "recall"])
+def test_quotes_the_answer_of_a_study(study: str) -> None:
+    assert verdict_of(f"reports/study/{study}/README.md") in words(README)
 
 
 def test_is_short() -> None:
