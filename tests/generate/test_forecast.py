@@ -157,6 +157,20 @@ def test_autoregressions_are_numpys(rows: int, seq_length: int, columns: int) ->
         np.testing.assert_allclose(found["ridge autoregression"], again.linear("test", best), rtol=1e-5)
 
 
+def test_the_autoregression_is_statsmodels() -> None:
+    from statsmodels.tsa.ar_model import AutoReg  # takes a second
+
+    given = series(200)
+    _, more = forecast.make(given, params(4))
+    fitted = AutoReg(given.values[:120, 0], lags=4, trend="c").fit()
+    # Its fit applied to what it has not seen, one row ahead.
+    constant, *lags = fitted.params
+    y = pd.Series(given.values[:, 0])
+    expected = constant + sum(weight * y.shift(lag) for lag, weight in enumerate(lags, start=1))
+    found = dict(zip(more.names, more.baselines, strict=True))["linear autoregression"]
+    np.testing.assert_allclose(found, expected[164:], rtol=1e-5)
+
+
 def test_the_future_moves_nothing_that_is_fitted() -> None:
     given = series(150)
     dataset, more = forecast.make(given, params(3))
