@@ -36,7 +36,7 @@ def cut(data: DataParams) -> tuple[Dataset, Forecast]:
     rows, columns = series.values.shape
     # A number takes 4 bytes, and 16 more while least squares is fitted.
     needed = 20 * rows * (data.seq_length * columns + 1)
-    print(f"{params.path}: {rows:,} rows; their windows take {needed / 1e6:,.0f} MB", file=sys.stderr)
+    print(f"{params.path}: {rows:,} rows; their windows take {max(needed / 1e6, 1):,.0f} MB", file=sys.stderr)
     check_memory("data.seq_length and data.series", needed)
     if series.steps and series.steps[0] < series.steps[1] * (1 - 1e-9):
         shortest, longest, unit = series.steps
