@@ -10,8 +10,8 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 
 repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (also plain `make`)
 	@python -m stages.params
-	@git config user.email >/dev/null || echo "No git identity, which dvc exp run needs: git config --global user.name 'Your Name'; git config --global user.email you@example.org"
 	@dvc repro
+	@git config user.email >/dev/null || printf "\nNo git identity, which dvc exp run needs:\n  git config --global user.name 'Your Name'\n  git config --global user.email you@example.org\n"
 	@sed -n '3s/^/\n/p' reports/README.md
 	@echo "More in reports/README.md; the figures are in reports/figures/."
 
@@ -81,7 +81,7 @@ export PLATFORM
 define INSTALL
 	@echo "Installing $< into $(VENV):"
 	@python -m pip install --disable-pip-version-check --progress-bar off --requirement $< \
-		| sed -n '/\.metadata/d; s/^ *Downloading /  /p'
+		| sed -n '/\.metadata/d; s/^ *Downloading /  /p; s/^Installing collected packages.*/  and unpacking it, a minute or more/p'
 	@touch $@
 endef
 

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from stages.params import split_pair
 from stages.results import Estimate, PairMeasure
 
-CONSTANT = "predicting the mean"  # of the training targets: what the constant predictor does
+CONSTANT = "constant predictor"  # of the mean of the training targets
 
 
 def number(value: float | None) -> str:

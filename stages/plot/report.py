@@ -104,7 +104,7 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
         )
         return (
             f"neither model has solved the task (median test R2 {' and '.join(scores)}; "
-            f"{other or f'{words.CONSTANT} has 0'})"
+            f"{other or f'the {words.CONSTANT} has 0'})"
         )
     shares = (
         f"{percent(outcome.solved.value)} of the {name}"

@@ -117,10 +117,12 @@ class Store:
         """Return the store."""
         return self
 
-    def __exit__(self, *error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         """Remove the states used longest ago until no more is left than may be, but none that this run has used."""
         if self.bytes_allowed == 0:
             return
+        if kind is KeyboardInterrupt:
+            tqdm.write("what is finished is kept, and the next run goes on", file=sys.stderr)
         with suppress(OSError):
             kept = sorted((status.st_mtime, status.st_size, path) for path, status in everything())
             total = sum(size for _, size, _ in kept)

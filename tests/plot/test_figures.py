@@ -47,7 +47,7 @@ def test_a_panel_has_its_own_median_and_band_in_colour_the_others_in_grey_and_th
         assert any(set(np.asarray(line.get_ydata())) == {0.004} for line in axes.get_lines())
         band = np.asarray(axes.collections[0].get_paths()[0].vertices)
         assert (band[:, 1].min(), band[:, 1].max()) == (0.0005, 0.2)
-    assert words_in(figure) == ["predicting the mean"]
+    assert words_in(figure) == ["constant predictor"]
 
 
 def test_single_is_red_and_stacked_green_whatever_else_is_compared() -> None:
@@ -154,7 +154,7 @@ def test_final_counts_every_replicate_and_never_reaches_one_where_some_diverged(
     assert any(set(np.asarray(line.get_xdata())) == {0.1} for line in axes.get_lines())
     shaded = axes.patches[0].get_extents().transformed(axes.transData.inverted())
     assert shaded.x1 == pytest.approx(0.01)
-    assert words_in(figure) == ["solved", "predicting the mean"]
+    assert words_in(figure) == ["solved", "constant predictor"]
     all_diverged = table.assign(test_mse=np.inf)
     figures.final(all_diverged, 0, 0.1).canvas.draw()
 
