@@ -24,8 +24,12 @@ def test_quotes_the_answer_of_a_study(study: str) -> None:
     assert verdict_of(f"reports/study/{study}/README.md") in words(README)
 
 
+def test_quotes_the_answer_for_the_sunspots() -> None:
+    assert verdict_of("reports/study/series/README.md").split(" After ")[0] in words(README)
+
+
 def test_is_short() -> None:
-    assert len(README.splitlines()) <= 150
+    assert len(README.splitlines()) <= 160
 
 
 def test_every_relative_link_and_image_is_there() -> None:
