@@ -177,7 +177,7 @@ def recall(
         num_layers=(1, 2, 4),
         train={"train.epochs": epochs, "train.clip_norm": 1.0, "train.eval_every": epochs // 20},
         early=epochs // 2,
-        lrs=(0.001, 0.003, 0.01, 0.03),
+        lrs=(0.0003, 0.001, 0.003, 0.01, 0.03),
         selection_replicates=selection_replicates,
         replicates=replicates,
     )

@@ -116,9 +116,9 @@ def test_announcement_counts_replicates(params: Params, monkeypatch: pytest.Monk
     monkeypatch.setattr(duration, "seconds_an_epoch", lambda *_: 0.01)
     monkeypatch.setattr(duration, "available_threads", lambda: 2)
     study = studies.recall(values=(10, 20), wishes=(250,), epochs=1000, selection_replicates=4, replicates=5)
-    # 4 step sizes and 2 delays, 3 models each: 78 replicates of 10 s on two threads, and 6 x 6 stages of 3 s.
+    # 5 step sizes and 2 delays, 3 models each: 90 replicates of 10 s on two threads, and 7 x 6 stages of 3 s.
     assert duration.announcement("x", study, params) == (
-        "Study x: 78 replicates in 6 experiments, about 8 minutes here on 2 threads; what DVC has in its cache is not "
+        "Study x: 90 replicates in 7 experiments, about 10 minutes here on 2 threads; what DVC has in its cache is not "
         "trained again."
     )
 
