@@ -40,6 +40,7 @@ def test_a_fault_of_our_own_keeps_its_traceback(capsys: pytest.CaptureFixture[st
 def test_an_interrupt_during_the_imports_is_a_line(module: str, imported: str) -> None:
     code = (
         "import builtins, os, runpy, signal\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a background process ignores it
         "before = builtins.__import__\n"
         "def interrupted(name, *rest, **more):\n"
         f"    name == '{imported}' and os.kill(os.getpid(), signal.SIGINT)\n"
