@@ -39,7 +39,7 @@ ANCHORS: dict[str, tuple[Anchor, ...]] = {
         Anchor(
             "Bai, Kolter and Koltun 2018 (arXiv 1803.01271)",
             "MSE at T = 600: RNN 0.177, LSTM 0.164, GRU 5.3e-5; the constant predictor has 0.1667",
-            "about 70,000 parameters, 50,000 sequences, one run of each; here shorter, smaller, and many runs",
+            "about 70,000 parameters, 50,000 sequences, one run of each; here shorter, smaller, and several runs",
             solves={"rnn_tanh": False, "lstm": False, "gru": True},
         ),
     ),

@@ -193,7 +193,9 @@ def conclusion(early: Sequence[Verdict], last: Sequence[Verdict]) -> str:
 def counts(verdicts: Sequence[Verdict], knob: str) -> str:
     """Return "ahead at 1 and behind at 2 of 7 delays"."""
     ahead, behind = verdicts.count("better"), verdicts.count("worse")
-    return f"ahead at {ahead} and behind at {behind} of {len(verdicts)} {knob}s"
+    return (
+        f"ahead at {ahead} and behind at {behind} of {len(verdicts)} {knob}{'s' if len(verdicts) > 1 else ''}"
+    )
 
 
 def sentences(
@@ -253,7 +255,7 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
         seeds=(SELECTION_SEED, FRESH_SEED),
         level=words.level(found.level),
         detectable=[
-            "no probability"
+            "nothing"
             if p is None
             else f"a probability of {percent(p)} or more"
             for p in (

@@ -94,14 +94,16 @@ def _panels(table: pd.DataFrame, knob: str, up: str) -> tuple[Figure, list[tuple
     rows, columns = (len(epochs), len(groups)) if len(groups) > 1 else (1, len(epochs))
     figure = Figure(figsize=(WIDTH, 2.9 * rows + 1.2), layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True)
-    panels = []
+    panels, values = [], sorted(table["value"].unique())
     for axes, (epoch, (cell, wish)) in zip(grid.flat, product(epochs, groups), strict=True):
         chosen = (table["cell"] == cell) & (table["wish"] == wish) & (table["epoch"] == epoch)
         panels.append((axes, table[chosen]))
         axes.set_title(f"{cell}\nabout {wish:,} parameters\n{words.epochs(epoch)}", fontsize=11)
         axes.set_ylim(-0.03, 1.03)
         axes.yaxis.set_major_formatter(PercentFormatter(1))
-        axes.set_xticks(sorted(table["value"].unique()))
+        axes.set_xticks(values)
+        if len(values) == 1:  # else its points fill the panel's width
+            axes.set_xlim(values[0] - 1, values[0] + 1)
     for axes in grid[-1]:
         axes.set_xlabel(knob)
     for axes in grid[:, 0]:
