@@ -183,7 +183,7 @@ def recall(
     )
 
 
-def adding(values: Sequence[int] = (100,), selection_replicates: int = 3, replicates: int = 4) -> Study:
+def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 3, replicates: int = 4) -> Study:
     """The problem that the literature compares cells by."""
     epochs = 200
     return depths(
