@@ -29,7 +29,7 @@ def diverged(mse: ArrayLike, constant_mse: float) -> NDArray[np.bool_]:
     A constant target, on which that predictor is exact, leaves the first half of the rule.
     """
     limit = 2 * constant_mse if constant_mse > 0 else np.inf
-    return ~(np.isfinite(mse) & (np.asarray(mse) <= limit))
+    return ~(np.isfinite(mse) & (np.asarray(mse, dtype=float) <= limit))
 
 
 def r2(mse: ArrayLike, target_variance: float) -> Array | None:

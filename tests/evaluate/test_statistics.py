@@ -484,3 +484,8 @@ def test_detectable_probability_is_detected_with_the_power_it_says(n: int, level
     )
     power = np.mean(verdicts(arms, level) == "better")
     assert power == pytest.approx(0.8, abs=0.05)
+
+
+def test_a_constant_predictor_beyond_float32_is_compared_without_a_warning() -> None:
+    with np.errstate(over="raise"):
+        assert statistics.diverged(np.array([1.0, np.inf], np.float32), 1e60).tolist() == [False, True]
