@@ -160,7 +160,7 @@ def depths(
 
 def recall(
     cells: Sequence[str] = ("rnn_tanh",),
-    wishes: Sequence[int] = (250, 1000),
+    wishes: Sequence[int] = (250,),
     values: Sequence[int] = (6, 10, 14, 18, 22, 26, 30),
     epochs: int = 2000,
     selection_replicates: int = 10,
@@ -183,7 +183,7 @@ def recall(
     )
 
 
-def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 5, replicates: int = 10) -> Study:
+def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 3, replicates: int = 4) -> Study:
     """The problem that the literature compares cells by."""
     epochs = 200
     return depths(
@@ -201,7 +201,7 @@ def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 5, re
             "train.eval_every": epochs // 20,
         },
         early=epochs // 2,
-        lrs=(0.001, 0.003, 0.01, 0.03),
+        lrs=(0.003, 0.01),
         selection_replicates=selection_replicates,
         replicates=replicates,
     )
