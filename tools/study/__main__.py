@@ -1,4 +1,6 @@
-"""`python -m tools.study NAME`: run a study of `studies.py` as DVC experiments, then write reports/study/<name>/.
+"""`python -m tools.study NAME`: run a study of `studies.py` as DVC experiments, then write its page.
+
+That is reports/study/<name>/, and beside it lies the page of all studies.
 
 What DVC has in its cache is not run again, so that an interrupted study goes on.
 """
@@ -6,12 +8,12 @@ What DVC has in its cache is not run again, so that an interrupted study goes on
 import sys
 from importlib import import_module
 
-from stages.files import write_text
 from stages.params import load_params
 from tools.git import check_top_folder
+from tools.study import index
 from tools.study.duration import announcement
 from tools.study.experiments import run_study
-from tools.study.studies import FOLDER, STUDIES, named
+from tools.study.studies import FOLDER, named
 
 
 def main() -> None:
@@ -22,18 +24,7 @@ def main() -> None:
     print(announcement(name, study, params), file=sys.stderr)
     ran = run_study(name, study, params)
     print(import_module(f"tools.study.{study.page}").write(ran, FOLDER / name))
-    write_text(FOLDER / "README.md", index())
-
-
-def index() -> str:
-    """Return reports/study/README.md: what each study that has a page asks, and its answer from there."""
-    lines = ["# The studies", "", "`make study STUDY=name` repeats one."]
-    for name, study in STUDIES.items():
-        page = FOLDER / name / "README.md"
-        if page.exists():
-            _, answer, *_ = page.read_text(encoding="utf-8").split("\n\n")
-            lines += ["", f"- [{name}]({name}/README.md): {study().question} {answer}"]
-    return "\n".join(lines) + "\n"
+    index.write(FOLDER)
 
 
 if __name__ == "__main__":

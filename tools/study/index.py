@@ -1,0 +1,107 @@
+"""reports/study/README.md: the map of where depth pays, from the tables of the studies of `recall`, and the studies."""
+
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+from matplotlib.figure import Figure
+
+from stages import words
+from stages.files import write_text
+from stages.plot.figures import COLOURS, INK, NEUTRAL, WIDTH
+from tools.study.figures import save
+from tools.study.studies import STUDIES
+
+MAPPED = ("recall", "recall-gru", "recall-lstm")
+PLACE = ["cell", "wish", "num_layers"]  # a row of the map
+TITLE = "How often, in %, the deeper of two networks of the same size has the lower test MSE"
+MARKS = {"better": "▲", "worse": "▼", "inconclusive": ""}
+
+
+def write(folder: Path) -> None:
+    """Write the page and its map, of those studies that have a page in `folder`."""
+    lines = ["# The studies", "", "`make study STUDY=name` repeats one."]
+    tables = [folder / name / "improvement.csv" for name in MAPPED]
+    if any(path.exists() for path in tables):
+        table = pd.concat(pd.read_csv(path) for path in tables if path.exists())
+        save(folder / "map.png", partial(draw, table))
+        lines += ["", answer(table), "", f"![{TITLE}](map.png)"]
+    for name, study in STUDIES.items():
+        page = folder / name / "README.md"
+        if page.exists():
+            _, found, *_ = page.read_text(encoding="utf-8").split("\n\n")
+            lines += ["", f"- [{name}]({name}/README.md): {study().question} {found}"]
+    write_text(folder / "README.md", "\n".join(lines) + "\n")
+
+
+def answer(table: pd.DataFrame) -> str:
+    """Return where deeper networks are ahead and where behind, after each number of epochs, the last one first.
+
+    Args:
+        table: improvement.csv of one or more studies.
+    """
+    text = []
+    for epoch, now in sorted(table.groupby("epoch"), reverse=True):
+        parts = []
+        for (depth, against), rows in now.groupby(["num_layers", "against"]):
+            ahead, behind = ((rows["verdict"] == verdict).sum() for verdict in ("better", "worse"))
+            parts.append(
+                f"{depth} layers are ahead of {against} in {ahead} and behind in {behind} of {len(rows)} comparisons"
+            )
+        text.append(f"After {words.epochs(epoch)}, {words.listed(parts)}.")
+    last = table[table["epoch"] == table["epoch"].max()]
+    places = []
+    for (cell, wish, depth), rows in last[last["verdict"] == "better"].groupby(PLACE, sort=False):
+        delays = words.listed([str(value) for value in rows["value"]])
+        places.append(f"{cell} of about {wish:,} parameters and {depth} layers at a delay of {delays}")
+    return " ".join([*text, f"In the end depth pays {'with ' + '; '.join(places) if places else 'nowhere'}."])
+
+
+def draw(table: pd.DataFrame) -> Figure:
+    """Draw how often the deeper network has the lower test MSE: a row a network, a column a delay.
+
+    Args:
+        table: improvement.csv of one or more studies.
+    """
+    epochs, values = sorted(table["epoch"].unique()), sorted(table["value"].unique())
+    places = list(table[[*PLACE, "against"]].drop_duplicates().itertuples(index=False, name=None))
+    colours = LinearSegmentedColormap.from_list("depth", [COLOURS["single"], "#ffffff", COLOURS["stacked"]])
+    figure = Figure(figsize=(WIDTH, 0.36 * len(places) + 2.2), layout="constrained")
+    panels = figure.subplots(1, len(epochs), sharey=True, squeeze=False)[0]
+    for axes, epoch in zip(panels, epochs, strict=True):
+        share = np.full((len(places), len(values)), np.nan)
+        for one in table[table["epoch"] == epoch].itertuples():
+            row = places.index((one.cell, one.wish, one.num_layers, one.against))
+            column = values.index(one.value)
+            share[row, column] = one.share
+            decided = one.verdict != "inconclusive"
+            axes.text(
+                column,
+                row,
+                f"{100 * one.share:.0f}{MARKS[one.verdict]}",
+                ha="center",
+                va="center",
+                fontsize=10,
+                color=INK if decided else NEUTRAL,
+                fontweight="bold" if decided else "normal",
+            )
+        axes.imshow(share, cmap=colours, vmin=0, vmax=1, aspect="auto")
+        axes.set_title(f"after {words.epochs(epoch)}")
+        axes.set_xticks(range(len(values)), values)
+        axes.set_yticks(
+            range(len(places)),
+            [f"{cell} {wish:,}: {depth} against {against}" for cell, wish, depth, against in places],
+        )
+        axes.grid(visible=False)
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+    figure.supxlabel("delay: how many steps back the wanted number stood", fontsize=12)
+    figure.suptitle(
+        f"{TITLE}\n▲ ahead, ▼ behind, else the interval has 50 % in it; cell, parameters: layers",
+        fontsize=12,
+        x=0.01,
+        ha="left",
+    )
+    return figure
