@@ -34,8 +34,13 @@ TABLES: dict[str, tuple[str, ...]] = {
     "predictions": ("model", "replicate", "y_true", "y_predicted"),
 }  # fmt: skip
 NAMES = ("model", "pair")  # the columns that hold no numbers
-COUNTS = ("epoch", "replicate")  # whole numbers
-
+COUNTS = ("epoch", "replicate", "multiply_adds")  # whole numbers
+BLANK = ("solved_low", "solved_high", "p_low", "p_high", "y_predicted")  # where there is no number
+# What the numbers of a column may be, where that is not 0 to inf.
+RANGES = dict.fromkeys(("solved", "solved_low", "solved_high", "p", "p_low", "p_high"), (0, 1)) | {
+    "y_true": (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)),
+    "y_predicted": (-math.inf, math.inf),
+}
 
 Verdict = Literal["better", "worse", "inconclusive"]
 
@@ -298,10 +303,10 @@ def read_table(name: str, groups: Collection[str], rows: int) -> pd.DataFrame:
 
 
 def parse_table(name: str, text: str) -> pd.DataFrame:
-    """Return the text of a table of TABLES: models and pairs as text, epochs and replicates as int, else float64.
+    """Return the text of a table of TABLES: NAMES as text, COUNTS as int, else float64.
 
     Raises:
-        ValueError: it is no CSV, has other columns, or is cut within a row.
+        ValueError: it is no CSV, has other columns, is cut within a row, or has a number that cannot be.
     """
     columns = TABLES[name]
     # As said, not as guessed: a model may be named nan, null, true or inf.
@@ -314,6 +319,12 @@ def parse_table(name: str, text: str) -> pd.DataFrame:
     # pandas fills up a row that is too short.
     if not text.endswith("\n") or text.count(",") != (len(columns) - 1) * text.count("\n"):
         raise ValueError("a row is cut")
+    for column in set(columns) - set(NAMES):
+        low, high = RANGES.get(column, (0, math.inf))
+        numbers = table[column].dropna() if column in BLANK else table[column]
+        if not numbers.between(low, high).all():
+            wrong = numbers[~numbers.between(low, high)].iloc[0]
+            raise ValueError(f"{column}: found {wrong:g}; allowed: {low:g} to {high:g}")
     return table
 
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,23 @@ def test_tables_hold_names_as_text_and_all_else_as_numbers() -> None:
         table = results.read_table("losses", [name], 1)
         assert table["model"].tolist() == [name]
         assert table.drop(columns="model").to_numpy().tolist() == [[0, 0.5, 0.25, INF]]
+
+
+@pytest.mark.parametrize(
+    ("name", "row", "problem"),
+    [
+        ("losses", "a,-1,1,1,1", "epoch: found -1; allowed: 0 to inf"),
+        ("losses", "a,0,1,nan,1", "q25: found nan; allowed: 0 to inf"),
+        ("progress", "a,1,inf,1,1,1,0,0,1", "convert"),
+        ("progress", "a,1,9,1,1,1,1.5,0,1", "solved: found 1.5; allowed: 0 to 1"),
+        ("comparisons", "a vs b,1,0.5,-inf,1", "p_low: found -inf; allowed: 0 to 1"),
+        ("outcomes", "a,0,1,1,-0.5", "test_mse: found -0.5; allowed: 0 to inf"),
+        ("predictions", "a,0,inf,1", "y_true: found inf; allowed: -3.40282e+38 to 3.40282e+38"),
+    ],
+)
+def test_numbers_that_a_column_cannot_have_are_refused(name: str, row: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        results.parse_table(name, f"{','.join(results.TABLES[name])}\n{row}\n")
 
 
 @pytest.mark.parametrize("text", ["", "model,epoch\n", "model,epoch,median,q25,q75\na,0,x,1,1\n"])

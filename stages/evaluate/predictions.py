@@ -87,7 +87,8 @@ def check_against_torch(name: str, predicted: np.ndarray, by_torch: np.ndarray, 
         by_torch: by the modules, likewise.
         diverged: bool (replicates,), by the weights; these are left out, since overflow has no digits to compare.
     """
-    difference = np.abs(predicted - by_torch)[~diverged].max(initial=0)
+    with np.errstate(invalid="ignore"):  # inf less inf, which is refused where it is not left out
+        difference = np.abs(predicted - by_torch)[~diverged].max(initial=0)
     if not difference <= LARGEST_DIFFERENCE:
         raise InputError(
             f"{weights_path(name)}: the PyTorch module predicts otherwise than the exact trainer, by up to "

@@ -97,9 +97,11 @@ def test_losses_of_another_training_are_refused(
         (lambda array: array[:2], r"linear.bias: found (2, 1) float32; allowed: (3, 1) float32"),
         (lambda array: array * np.array([1, np.nan, 1], np.float32).reshape(3, *[1] * (array.ndim - 1)),
          "replicate 1: found test_mse nan; allowed: 0."),
+        (lambda array: np.full_like(array, 3e38), "replicate 1: found test_mse inf; allowed: 0."),
         (lambda array: np.roll(array, 1, axis=0), "replicate 1: found test_mse 0.39"),
     ],
 )  # fmt: skip
+@pytest.mark.filterwarnings("error")
 def test_weights_of_another_training_are_refused(
     folder: Path, call: Call, change: Callable[[np.ndarray], np.ndarray], problem: str
 ) -> None:

@@ -31,7 +31,7 @@ DETAILS, TABLES = "reports/details.json", [f"reports/{name}.csv" for name in res
 EXAMPLES = settings().max_examples // 2  # of each of the two tests
 
 CELLS = st.sampled_from(
-    ["", "nan", "inf", "-inf", "-1", "0", "1", "2", "1e-45", "1e39", "1e400", "0x1", "1_0", "٣", " 1", "1.5",
+    ["", "nan", "inf", "-inf", "-1", "0", "1", "2", "1e-45", "1e39", "1e308", "1e400", "0x1", "1_0", "٣", " 1", "1.5",
      "99999999999", "a", "single", '"', "\0", "\r", ",", "1,1", "\n", "0,0,1,1\n", "é", "$x$", "<b>"]
 )  # fmt: skip
 VALUES = st.sampled_from(
