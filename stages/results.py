@@ -35,10 +35,11 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 NAMES = ("model", "pair")  # the columns that hold no numbers
 COUNTS = ("epoch", "replicate", "multiply_adds")  # whole numbers
+LARGEST = 1e200  # of the numbers that are finite: no run comes near it, and figures overflow not far beyond
 BLANK = ("solved_low", "solved_high", "p_low", "p_high", "y_predicted")  # where there is no number
 # What the numbers of a column may be, where that is not 0 to inf.
 RANGES = dict.fromkeys(("solved", "solved_low", "solved_high", "p", "p_low", "p_high"), (0, 1)) | {
-    "y_true": (float(np.finfo(np.float32).min), float(np.finfo(np.float32).max)),
+    "y_true": (-LARGEST, LARGEST),
     "y_predicted": (-math.inf, math.inf),
 }
 
@@ -47,7 +48,7 @@ Verdict = Literal["better", "worse", "inconclusive"]
 
 def _number(value: Any) -> Any:
     """Return what stands in JSON, which has no infinity, for a number."""
-    if isinstance(value, float) and not math.isfinite(value):
+    if isinstance(value, int | float) and not abs(value) <= LARGEST:
         raise ValueError(f"found {value}")
     return math.inf if value == "inf" else value
 
@@ -319,6 +320,9 @@ def parse_table(name: str, text: str) -> pd.DataFrame:
     # pandas fills up a row that is too short.
     if not text.endswith("\n") or text.count(",") != (len(columns) - 1) * text.count("\n"):
         raise ValueError("a row is cut")
+    floats = table.select_dtypes(float)
+    if (np.isfinite(floats) & (floats.abs() > LARGEST)).any(axis=None):
+        raise ValueError(f"found a number beyond {LARGEST:g}")
     for column in set(columns) - set(NAMES):
         low, high = RANGES.get(column, (0, math.inf))
         numbers = table[column].dropna() if column in BLANK else table[column]

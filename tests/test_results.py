@@ -98,6 +98,7 @@ def test_numbers_have_six_digits() -> None:
         ('"low"', '"lowest"', r"iqm\.lowest"),
         ('"10"', '"ten"', "ten"),
         ("0.625", "NaN", "found nan"),
+        ('"median": 0.25', '"median": 1e308', r"found 1e\+308"),
         ('"baseline"', '"another"', "baseline"),
     ],
 )
@@ -136,7 +137,8 @@ def test_tables_hold_names_as_text_and_all_else_as_numbers() -> None:
         ("progress", "a,1,9,1,1,1,1.5,0,1", "solved: found 1.5; allowed: 0 to 1"),
         ("comparisons", "a vs b,1,0.5,-inf,1", "p_low: found -inf; allowed: 0 to 1"),
         ("outcomes", "a,0,1,1,-0.5", "test_mse: found -0.5; allowed: 0 to inf"),
-        ("predictions", "a,0,inf,1", "y_true: found inf; allowed: -3.40282e+38 to 3.40282e+38"),
+        ("outcomes", "a,0,1,1,1e308", "found a number beyond 1e+200"),
+        ("predictions", "a,0,inf,1", "y_true: found inf; allowed: -1e+200 to 1e+200"),
     ],
 )
 def test_numbers_that_a_column_cannot_have_are_refused(name: str, row: str, problem: str) -> None:
