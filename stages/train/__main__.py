@@ -1,5 +1,6 @@
 """`python -m stages.train MODEL`: train every replicate of one entry under `models:`."""
 
+import signal
 import sys
 
 import numpy as np
@@ -25,7 +26,12 @@ def main() -> None:
     network = architecture(model, dataset.x_train.shape[2])
     training = training_of(name, params)
     job, engine = Job(name, dataset, network, training), load_engine(train.engine, network.cell, train.device)
-    scheduler = cluster.scheduler_address() if engine.arithmetic else None
+    scheduler = cluster.scheduler_address()
+    if scheduler and engine.arithmetic is None:
+        print(
+            f"{name}: engine torch trains here, not on {scheduler}: its bits are the CPU's", file=sys.stderr
+        )
+        scheduler = None
     threads = min(available_threads() if engine.arithmetic else 1, train.replicates)
     check_memory(
         f"models.{name}, data and train",
@@ -76,4 +82,5 @@ def model_name(arguments: list[str], params: Params) -> str:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what is on the way is kept, as after Ctrl-C
     main()

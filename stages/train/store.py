@@ -6,8 +6,9 @@ the CPU nor Python's version is in it, since they decide nothing: so it is the e
 kept. In the folder lies a state for each number of epochs that was asked for, from which a longer training goes on, and
 the last state of a training that was interrupted.
 
-STACKED_RNN_STORE_GB bounds the whole: what was used longest ago goes first, but never what the present run has used.
-0 goes past the store. `python -m stages.train.store` shows how large it is, with --clear it removes it.
+STACKED_RNN_STORE_GB bounds the whole: what was used longest ago goes first, but never what was used within a day, by
+this run or one beside it. 0 goes past the store. `python -m stages.train.store` shows how large it is, with --clear it
+removes it.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from stages.train.training import Training, TrainState
 
 LIMIT = "STACKED_RNN_STORE_GB"
 DEFAULT_LIMIT = 4
+SPARED = 24 * 60 * 60  # seconds since a state was last used
 FINISHED, UNFINISHED = ".finished", ".unfinished"
 GROUPS = ("weights", "mean", "square")  # of a state's arrays, by parameter
 DIGEST = hashlib.sha256().digest_size
@@ -42,7 +44,8 @@ DIGEST = hashlib.sha256().digest_size
 class Store:
     """What is kept of the replicates of one run; as a context, it removes in the end what is too much.
 
-    It can only save time: what cannot be read is trained, and what cannot be written is not kept, which it says once.
+    It can only save time: what cannot be read is trained, and what cannot be written is not kept. It says so once, and
+    goes on trying: a full disk may soon have room.
     """
 
     def __init__(
@@ -54,13 +57,13 @@ class Store:
             InputError: STACKED_RNN_STORE_GB is no whole number.
         """
         self.bytes_allowed = bytes_allowed() if arithmetic else 0
-        self.epochs, self.started = training.epochs, time.time()
+        self.epochs = training.epochs
         self.key = hashlib.sha256(repr((arithmetic, architecture, training._replace(epochs=0))).encode())
         self.key.update(Path(__file__).with_name("training.py").read_bytes())  # which epochs are measured
         for array in dataset:
             self.key.update(repr(array.shape).encode() + array.tobytes())
         self.folders: dict[int, Path] = {}
-        self.used: set[Path] = set()
+        self.last: dict[int, Path] = {}  # that this run has read or written, of each replicate
         self.failed = False  # to keep a state
 
     def resume(self, replicate: int, first: TrainState) -> TrainState:
@@ -85,15 +88,15 @@ class Store:
                         tqdm.write(f"{path}: damaged; removed, to be trained again", file=sys.stderr)
                         path.unlink()
                     else:
-                        self.used.add(path)
+                        self.last[replicate] = path
                         with suppress(OSError):  # where it may be read alone
                             os.utime(path)
                         return state
         return first
 
     def keep(self, replicate: int, state: TrainState) -> None:
-        """Keep a state, and no longer what an interrupted training left on the way to it."""
-        if self.bytes_allowed == 0 or self.failed:
+        """Keep a state, and no longer the unfinished one that it comes from; those of other runs are left to them."""
+        if self.bytes_allowed == 0:
             return
         folder = self.folders[replicate]
         suffix = FINISHED if state.epoch == self.epochs else UNFINISHED
@@ -103,22 +106,23 @@ class Store:
             path = folder / f"{state.epoch}{suffix}"
             with replacing(path) as partial:
                 partial.write_bytes(pack(state))
-            self.used.add(path)
-            for other in states(folder):
-                if other.suffix == UNFINISHED and other != path and epoch_of(other) <= state.epoch:
-                    other.unlink(missing_ok=True)
+            before, self.last[replicate] = self.last.get(replicate, path), path
+            if before.suffix == UNFINISHED and before != path:
+                before.unlink(missing_ok=True)
         except OSError as error:
-            self.failed = True
-            tqdm.write(
-                f"{error.filename}: {error.strerror}; replicates are not kept for later runs", file=sys.stderr
-            )
+            if not self.failed:
+                self.failed = True
+                tqdm.write(
+                    f"{error.filename}: {error.strerror}; until that ends, replicates are not kept for later runs",
+                    file=sys.stderr,
+                )
 
     def __enter__(self) -> Self:
         """Return the store."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Remove the states used longest ago until no more is left than may be, but none that this run has used."""
+        """Remove the states used longest ago until no more is left than may be, but none used within a day."""
         if self.bytes_allowed == 0:
             return
         if kind is KeyboardInterrupt:
@@ -127,13 +131,12 @@ class Store:
             kept = sorted((status.st_mtime, status.st_size, path) for path, status in everything())
             total = sum(size for _, size, _ in kept)
             for used, size, path in kept:
-                if total <= self.bytes_allowed or used >= self.started:
+                if total <= self.bytes_allowed or used > time.time() - SPARED:
                     break
-                if path not in self.used:  # the file system's clock may be behind
-                    path.unlink(missing_ok=True)
-                    total -= size
-                    with suppress(OSError):  # not the folder's last
-                        path.parent.rmdir()
+                path.unlink(missing_ok=True)
+                total -= size
+                with suppress(OSError):  # not the folder's last
+                    path.parent.rmdir()
 
 
 def bytes_allowed() -> int:

@@ -14,7 +14,7 @@ from stages.data import Dataset
 from stages.errors import InputError
 from stages.train.training import Training, TrainState
 
-KEEP_EVERY = 10.0  # seconds of a replicate's training that an interrupt may cost
+KEEP_EVERY = 10.0  # seconds of a replicate's training that a kill may cost
 MULTIPLY_ADDS_PER_SECOND = 30_000_000_000  # of a core, or so
 
 Begin = Callable[[int], TrainState]  # the state that a replicate goes on from, after up to all epochs
@@ -61,7 +61,7 @@ def train_all(
     """Return the state of every replicate after the last epoch, in order, with a progress bar.
 
     A replicate is one thread's work from start to end, so the number of threads cannot matter to the result. `advance`
-    trains one up to so many epochs. What is on the way is kept every KEEP_EVERY seconds.
+    trains one up to so many epochs. What is on the way is kept every KEEP_EVERY seconds, and where this is stopped.
     """
     replicates, epochs = list(replicates), job.training.epochs
     # Between two looks at progress and interrupts a twentieth of all, between 10 ms and 1 s or so.
@@ -81,7 +81,7 @@ def train_all(
                 bar.set_postfix(mse=f"{state.train_mse[before]:.1e}", refresh=False)
                 bar.update(state.epoch - before)
                 now = time.monotonic()
-                if before < state.epoch and (state.epoch == epochs or now >= due):
+                if before < state.epoch and (state.epoch == epochs or now >= due or stopped.is_set()):
                     keep(replicate, state)
                     # However large a state is, keeping it takes at most a hundredth of the time.
                     due = time.monotonic() + max(KEEP_EVERY, 100 * (time.monotonic() - now))

@@ -2,16 +2,21 @@
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from stages import files
 from stages.architecture import Architecture
 from stages.data import Dataset
 from stages.errors import InputError
@@ -21,7 +26,7 @@ from stages.train.exact import trainer
 from stages.train.store import LIMIT, Store, pack, store_folder, unpack
 from stages.train.training import TrainState, start
 from stages.train.workers import Job
-from tests.conftest import TOP
+from tests.conftest import TOP, change
 from tests.train.cases import TRAINING, content, mean_task
 
 DATA = mean_task(samples=20, steps=4)
@@ -106,11 +111,11 @@ def test_what_decides_a_byte_is_in_the_key(tmp_path: Path, monkeypatch: pytest.M
     x = DATA.x_test.copy()
     x[0, 0, 0] = np.nextafter(x[0, 0, 0], np.float32(1))
     assert run(4, dataset=DATA._replace(x_test=x))[0] == [0]
-    for change in ({"lr": 0.02}, {"clip_norm": 1.0}, {"batch_size": 8}, {"eval_every": 1}):
-        store = Store(DATA, NETWORK, BATCHES._replace(epochs=4, **change), "a")
+    for other in ({"lr": 0.02}, {"clip_norm": 1.0}, {"batch_size": 8}, {"eval_every": 1}):
+        store = Store(DATA, NETWORK, BATCHES._replace(epochs=4, **other), "a")
         assert store.resume(0, first()).epoch == 0
-    other = first()._replace(rng=np.random.Generator(np.random.PCG64(5)))
-    assert Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a").resume(0, other).epoch == 0
+    redrawn = first()._replace(rng=np.random.Generator(np.random.PCG64(5)))
+    assert Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a").resume(0, redrawn).epoch == 0
     assert Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a").resume(0, first()).epoch == 4
     (tmp_path / "training.py").write_text("# other epochs are measured")
     monkeypatch.setattr(module, "__file__", str(tmp_path / "store.py"))
@@ -176,25 +181,24 @@ def test_pytorchs_engine_and_a_limit_of_0_go_past_the_store(
         run(4)
 
 
-def test_the_oldest_go_first_and_never_what_this_run_has_used(
+def test_the_oldest_go_first_and_never_what_was_used_within_a_day(
     own_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(4, replicates=3)
     paths = sorted(own_store.glob("*/*"), key=lambda path: path.stat().st_mtime)
-    size = paths[0].stat().st_size
-    for age, path in enumerate(paths):
-        os.utime(path, (age, age))
-    monkeypatch.setattr(module, "bytes_allowed", lambda: 2 * size + 99)
+    size, now = paths[0].stat().st_size, time.time()
+    for hours, path in zip((49, 48, 47), paths, strict=True):
+        os.utime(path, (now - 3600 * hours,) * 2)
+    monkeypatch.setattr(module, "bytes_allowed", lambda: 3 * size + 99)
     began, _ = run(5)  # goes on from the first replicate, and with it makes a fourth state
     assert began == [4]
     left = set(own_store.glob("*/*"))
-    assert len(left) == 2 and not left & set(paths[1:])
-    assert len(list(own_store.iterdir())) == 1
-    # Not even where the store's clock is behind.
-    monkeypatch.setattr(module.os, "utime", lambda path, real=os.utime: real(path, (9, 9)))
+    assert len(left) == 3 and paths[1] not in left and not paths[1].parent.exists()
+    os.utime(paths[2], (now - 3600 * 23,) * 2)  # as another run would have
     monkeypatch.setattr(module, "bytes_allowed", lambda: 1)
     run(6)
-    assert {path.name for path in own_store.glob("*/*")} == {"5.finished", "6.finished"}
+    assert paths[2].exists()
+    assert {path.name for path in paths[0].parent.iterdir()} == {"4.finished", "5.finished", "6.finished"}
 
 
 def test_only_this_user_may_look(own_store: Path) -> None:
@@ -237,19 +241,48 @@ def test_what_is_kept_is_read_where_nothing_can_be_written(
     monkeypatch.setattr(module, "replacing", refuse)
     monkeypatch.setattr(module.os, "utime", refuse)
     assert run(4, replicates=3)[0] == [0, 4, 4]
-    assert capsys.readouterr().err.count("No space left on device; replicates are not kept") == 1
+    assert (
+        capsys.readouterr().err.count("No space left on device; until that ends, replicates are not kept")
+        == 1
+    )
 
 
-def test_two_writers_of_one_replicate_leave_a_whole_one(own_store: Path) -> None:
-    stores = [Store(DATA, NETWORK, BATCHES._replace(epochs=4), "a") for _ in range(2)]
-    states = [
-        trainer.advance(s.resume(0, first()), DATA, NETWORK, BATCHES._replace(epochs=4), 2) for s in stores
-    ]
-    stores[0].keep(0, states[0])
-    stores[1].keep(0, states[1]._replace(epoch=3))
-    assert [path.name for path in own_store.glob("*/*")] == ["3.unfinished"]
-    stores[0].keep(0, states[0]._replace(epoch=4))
-    assert [path.name for path in own_store.glob("*/*")] == ["4.finished"]
+def test_a_disk_that_was_full_for_a_while_costs_what_was_to_be_kept_then_alone(
+    own_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = itertools.chain([True], itertools.repeat(False))
+
+    def replacing(path: Path) -> AbstractContextManager[Path]:
+        if next(full):
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        return files.replacing(path)
+
+    monkeypatch.setattr(module, "replacing", replacing)
+    run(4, replicates=2)
+    assert run(4, replicates=2)[0] == [0, 4]
+    assert capsys.readouterr().err.count("not kept") == 1
+
+
+def test_two_writers_of_one_replicate_leave_each_other_what_they_go_on_from(own_store: Path) -> None:
+    trainings = [BATCHES._replace(epochs=epochs) for epochs in (4, 8)]
+    short, long = (Store(DATA, NETWORK, training, "a") for training in trainings)
+    state = trainer.advance(short.resume(0, first()), DATA, NETWORK, trainings[0], 2)
+    long.resume(0, first())
+
+    def left() -> set[str]:
+        return {path.name for path in own_store.glob("*/*")}
+
+    short.keep(0, state)
+    long.keep(0, state._replace(epoch=5))
+    assert left() == {"2.unfinished", "5.unfinished"}
+    long.keep(0, state._replace(epoch=6))
+    assert left() == {"2.unfinished", "6.unfinished"}
+    short.keep(0, state._replace(epoch=4))
+    assert left() == {"4.finished", "6.unfinished"}
+    goes_on = Store(DATA, NETWORK, trainings[1], "a")
+    assert goes_on.resume(0, first()).epoch == 6
+    goes_on.keep(0, state._replace(epoch=8))
+    assert left() == {"4.finished", "8.finished"}
 
 
 KILLED = """
@@ -314,14 +347,39 @@ def test_a_run_killed_at_any_moment_goes_on_to_the_same_bytes(own_store: Path) -
     assert len(epochs) == 20 and epochs == sorted(epochs) and epochs[0] < 4 and epochs[-1] > 20
 
 
+TERMINATED = """
+import runpy, sys
+from pathlib import Path
+from stages.train import store
+folder = Path(sys.argv.pop())
+store.store_folder = lambda: folder
+runpy.run_module("stages.train", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_run_that_is_terminated_keeps_what_is_on_the_way(project: Path, own_store: Path) -> None:
+    change(project / "params.yaml", "epochs: 4", "epochs: 1000000")
+    command = [sys.executable, "-c", TERMINATED, "single", str(own_store)]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE) as process:
+        assert process.stderr
+        said = b""
+        while b"mse=" not in said:  # it trains
+            said += os.read(process.stderr.fileno(), 1000) or pytest.fail(said.decode())
+        process.send_signal(signal.SIGTERM)
+        assert b"what is finished is kept, and the next run goes on" in process.communicate()[1]
+    assert process.returncode == 130
+    assert list(own_store.glob("*/*.unfinished"))
+
+
 def test_the_store_is_removed_or_it_says_why_not(
     own_store: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["stages.train.store", "--clear"])
     run(4)
-    for files in (1, 0):
+    for number in (1, 0):
         module.main()
-        assert f"{own_store}: {files} files, " in capsys.readouterr().out
+        assert f"{own_store}: {number} files, " in capsys.readouterr().out
         assert not own_store.exists()
     own_store.touch()
     with pytest.raises(NotADirectoryError):

@@ -136,6 +136,26 @@ def test_a_failure_stops_the_replicates_still_to_come() -> None:
     assert len(started) < 1000
 
 
+def test_what_is_on_the_way_is_kept_where_the_run_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    started, stopped, kept = threading.Event(), threading.Event(), []
+    monkeypatch.setattr(workers, "threading", SimpleNamespace(Event=lambda: stopped))
+
+    def advance(state: TrainState, until: int) -> TrainState:
+        if state.steps == 0:
+            assert started.wait(30)
+            raise KeyboardInterrupt
+        started.set()
+        assert stopped.wait(30)
+        return go_on(state, until)
+
+    def keep(replicate: int, state: TrainState) -> None:
+        kept.append((replicate, state.epoch))
+
+    with pytest.raises(KeyboardInterrupt):
+        workers.train_all(job(), begin_replicate, advance, keep, range(2), 2)
+    assert kept == [(1, 2)]
+
+
 def test_threads_are_those_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert workers.available_threads() == 3
