@@ -6,7 +6,7 @@ the CPU nor Python's version is in it, since they decide nothing: so it is the e
 kept. In the folder lies a state for each number of epochs that was asked for, from which a longer training goes on, and
 the last state of a training that was interrupted.
 
-STACKED_RNN_STORE_GB bounds the whole: what was used longest ago goes first, but never what was used within a day, by
+STACKED_RNN_STORE_GB bounds the whole: what was used longest ago goes first, but never what was used within the hour, by
 this run or one beside it. 0 goes past the store. `python -m stages.train.store` shows how large it is, with --clear it
 removes it.
 """
@@ -35,7 +35,7 @@ from stages.train.training import Training, TrainState
 
 LIMIT = "STACKED_RNN_STORE_GB"
 DEFAULT_LIMIT = 4
-SPARED = 24 * 60 * 60  # seconds since a state was last used
+SPARED = 60 * 60  # seconds since a state was last used
 FINISHED, UNFINISHED = ".finished", ".unfinished"
 GROUPS = ("weights", "mean", "square")  # of a state's arrays, by parameter
 DIGEST = hashlib.sha256().digest_size
@@ -122,7 +122,7 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Remove the states used longest ago until no more is left than may be, but none used within a day."""
+        """Remove the states used longest ago until no more is left than may be, but none used within the hour."""
         if self.bytes_allowed == 0:
             return
         if kind is KeyboardInterrupt:

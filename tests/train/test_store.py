@@ -181,20 +181,20 @@ def test_pytorchs_engine_and_a_limit_of_0_go_past_the_store(
         run(4)
 
 
-def test_the_oldest_go_first_and_never_what_was_used_within_a_day(
+def test_the_oldest_go_first_and_never_what_was_used_within_the_hour(
     own_store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(4, replicates=3)
     paths = sorted(own_store.glob("*/*"), key=lambda path: path.stat().st_mtime)
     size, now = paths[0].stat().st_size, time.time()
-    for hours, path in zip((49, 48, 47), paths, strict=True):
+    for hours, path in zip((4, 3, 2), paths, strict=True):
         os.utime(path, (now - 3600 * hours,) * 2)
     monkeypatch.setattr(module, "bytes_allowed", lambda: 3 * size + 99)
     began, _ = run(5)  # goes on from the first replicate, and with it makes a fourth state
     assert began == [4]
     left = set(own_store.glob("*/*"))
     assert len(left) == 3 and paths[1] not in left and not paths[1].parent.exists()
-    os.utime(paths[2], (now - 3600 * 23,) * 2)  # as another run would have
+    os.utime(paths[2], (now - 1800,) * 2)  # as another run would have
     monkeypatch.setattr(module, "bytes_allowed", lambda: 1)
     run(6)
     assert paths[2].exists()
