@@ -6,9 +6,9 @@ the CPU nor Python's version is in it, since they decide nothing: so it is the e
 kept. In the folder lies a state for each number of epochs that was asked for, from which a longer training goes on, and
 the last state of a training that was interrupted.
 
-STACKED_RNN_STORE_GB bounds the whole: what was used longest ago goes first, but never what was used within the hour, by
-this run or one beside it. 0 goes past the store. `python -m stages.train.store` shows how large it is, with --clear it
-removes it.
+STACKED_RNN_STORE_GB bounds the whole: what was used longest ago goes first, but never what this run has used, or
+another within the hour before it began. 0 goes past the store. `python -m stages.train.store` shows how large it is,
+with --clear it removes it.
 """
 
 import argparse
@@ -35,7 +35,7 @@ from stages.train.training import Training, TrainState
 
 LIMIT = "STACKED_RNN_STORE_GB"
 DEFAULT_LIMIT = 4
-SPARED = 60 * 60  # seconds since a state was last used
+SPARED = 60 * 60  # seconds before a run begins
 FINISHED, UNFINISHED = ".finished", ".unfinished"
 GROUPS = ("weights", "mean", "square")  # of a state's arrays, by parameter
 DIGEST = hashlib.sha256().digest_size
@@ -57,7 +57,7 @@ class Store:
             InputError: STACKED_RNN_STORE_GB is no whole number.
         """
         self.bytes_allowed = bytes_allowed() if arithmetic else 0
-        self.epochs = training.epochs
+        self.epochs, self.spared = training.epochs, time.time() - SPARED
         self.key = hashlib.sha256(repr((arithmetic, architecture, training._replace(epochs=0))).encode())
         self.key.update(Path(__file__).with_name("training.py").read_bytes())  # which epochs are measured
         for array in dataset:
@@ -122,7 +122,7 @@ class Store:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        """Remove the states used longest ago until no more is left than may be, but none used within the hour."""
+        """Remove the states used longest ago until no more is left than may be, but none used since the hour before."""
         if self.bytes_allowed == 0:
             return
         if kind is KeyboardInterrupt:
@@ -131,7 +131,7 @@ class Store:
             kept = sorted((status.st_mtime, status.st_size, path) for path, status in everything())
             total = sum(size for _, size, _ in kept)
             for used, size, path in kept:
-                if total <= self.bytes_allowed or used > time.time() - SPARED:
+                if total <= self.bytes_allowed or used > self.spared:
                     break
                 path.unlink(missing_ok=True)
                 total -= size

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -195,6 +196,8 @@ def test_the_oldest_go_first_and_never_what_was_used_within_the_hour(
     left = set(own_store.glob("*/*"))
     assert len(left) == 3 and paths[1] not in left and not paths[1].parent.exists()
     os.utime(paths[2], (now - 1800,) * 2)  # as another run would have
+    clock = itertools.count(now, 7200)  # a long run's
+    monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: next(clock)))
     monkeypatch.setattr(module, "bytes_allowed", lambda: 1)
     run(6)
     assert paths[2].exists()
