@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from tqdm import tqdm
 
 from stages.architecture import Architecture
 from stages.data import Dataset
@@ -34,7 +35,7 @@ from stages.train.training import Training, TrainState, start
 from stages.train.workers import KEEP_EVERY, Begin, Job, Keep, progress_bar
 
 if TYPE_CHECKING:
-    from distributed import Future
+    from distributed import Client, Future
 
 LARGEST_SHARD = 100  # replicates
 SHARD = 1.0  # seconds of a worker's thread, after which its states come back
@@ -78,115 +79,174 @@ def train_all(
     Raises:
         InputError: the scheduler does not answer or is lost, or no worker is left that can do the work.
     """
+    replicates = list(replicates)
+    with connect(address) as client, progress_bar(job, len(replicates)) as bar:
+        run = Run(job, begin, keep, replicates, address, client, bar)
+        while run.waiting or run.running:
+            run.look()
+            run.submit()
+            with suppress(queue.Empty):
+                run.receive(run.done.get(timeout=LOOK_EVERY))
+    return [run.states[replicate] for replicate in replicates]
+
+
+def connect(address: str) -> "Client":
+    """Return a client of the scheduler. Raises InputError where none answers."""
     import dask
     import distributed
-    from distributed.client import FutureCancelledError as CancelledError
 
-    for name in ("distributed", "distributed.client"):  # what matters is said below, in a line
+    for name in ("distributed", "distributed.client"):  # what matters is said here, in a line
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", module="distributed")
     dask.config.set({"distributed.comm.timeouts.connect": TIMEOUT})
-    replicates, epochs, at_once = list(replicates), job.training.epochs, job.epochs_in(SHARD)
-    waiting, states = deque(replicates), dict[int, TrainState]()
-    running: dict[Future, list[int]] = {}
-    done: queue.SimpleQueue[Future] = queue.SimpleQueue()
-    kept: dict[int, float] = {}  # when
-    refused, placed, waited = set[str](), list[str](), False
-    ours = fingerprint(job.architecture.cell)
     try:
-        client = distributed.Client(address, timeout=TIMEOUT)
+        return distributed.Client(address, timeout=TIMEOUT)
     except Exception as error:  # nobody, something else that answers, or what is no address
         raise InputError(f"{address}: no Dask scheduler answers ({one_line(error)})") from None
-    with client, progress_bar(job, len(replicates)) as bar:
-        dataset: Dataset | None = None  # futures of its arrays, which are on the workers
 
-        def state_of(replicate: int) -> TrainState:
-            if replicate not in states:
-                states[replicate] = begin(replicate)
-                bar.update(states[replicate].epoch)
-            return states[replicate]
 
-        def submit() -> None:
-            shard = [waiting.popleft()]
-            first = state_of(shard[0]).epoch
-            until = min(first + at_once, epochs)
-            left = at_once - (until - first)
-            while until == epochs and waiting and len(shard) < LARGEST_SHARD:
-                left -= epochs - state_of(waiting[0]).epoch
-                if left < 0:
-                    break
-                shard.append(waiting.popleft())
-            packed = [pack(states[replicate]) for replicate in shard]
-            network = job.architecture, job.training
-            # All of them where none is refused, those among them that are still to come.
-            workers = placed if refused else None
-            future = client.submit(
-                advance, dataset, *network, packed, until, ours, workers=workers, pure=False
+class Run:
+    """The replicates of a run on their way: which wait, which are on the workers, and how far each has come."""
+
+    def __init__(
+        self,
+        job: Job,
+        begin: Begin,
+        keep: Keep,
+        replicates: Iterable[int],
+        address: str,
+        client: "Client",
+        bar: tqdm,
+    ) -> None:
+        """Begin; all replicates wait."""
+        self.job, self.begin, self.keep = job, begin, keep
+        self.address, self.client, self.bar = address, client, bar
+        self.expected = fingerprint(job.architecture.cell)
+        self.waiting, self.states = deque(replicates), dict[int, TrainState]()
+        self.running: dict[Future, list[int]] = {}
+        self.done: queue.SimpleQueue[Future] = queue.SimpleQueue()
+        self.kept: dict[int, float] = {}  # when
+        self.dataset: Dataset | None = None  # futures of its arrays, which are on the workers
+        self.threads: dict[str, int] = {}  # of each worker that may be used
+        self.refused: set[str] = set()  # the others
+        self.waited = False
+
+    def look(self) -> None:
+        """See which workers there are and give them the data set; take back what was on those that are gone.
+
+        Raises:
+            InputError: the scheduler is lost, or every worker is refused.
+        """
+        try:
+            threads = self.client.nthreads()
+            if threads and self.dataset is None:  # without workers this would wait in silence
+                with suppress(TimeoutError):  # they are gone by now, or paused for want of memory
+                    self.dataset = self.client.scatter(
+                        self.job.dataset, broadcast=True, hash=True, timeout=TIMEOUT
+                    )
+        except OSError:
+            raise InputError(
+                f"{self.address}: the scheduler is lost; what is finished is kept, and the next run goes on"
+            ) from None
+        allowed = {worker: threads[worker] for worker in sorted(threads.keys() - self.refused)}
+        if self.refused and not allowed:
+            raise InputError(f"{self.address}: no worker is left that can be used")
+        if self.refused and allowed.keys() != self.threads.keys():
+            # What was placed on workers that are gone would wait for them for ever.
+            self.client.cancel(list(self.running))
+            for shard in self.running.values():
+                self.waiting.extendleft(shard)
+            self.running.clear()
+        self.threads = allowed
+        if not (threads and self.dataset) and not self.waited:
+            self.waited = True
+            found = "no worker takes work" if threads else "no workers"
+            self.bar.write(
+                f"{self.address}: {found} yet; this waits for one, Ctrl-C ends it", file=sys.stderr
             )
-            running[future] = shard
-            future.add_done_callback(done.put)
+        self.bar.set_description(
+            f"{self.job.name}, workers: {len(allowed)}, {self.client.dashboard_link}", refresh=False
+        )
 
-        while waiting or running:
-            try:
-                threads = client.nthreads()
-                if threads and dataset is None:  # without workers this would wait in silence
-                    with suppress(TimeoutError):  # they are gone by now, or paused for want of memory
-                        dataset = client.scatter(job.dataset, broadcast=True, hash=True, timeout=TIMEOUT)
-            except OSError:
-                raise InputError(
-                    f"{address}: the scheduler is lost; what is finished is kept, and the next run goes on"
-                ) from None
-            allowed = sorted(threads.keys() - refused)
-            if refused and not allowed:
-                raise InputError(f"{address}: no worker is left that can be used")
-            if refused and allowed != placed:
-                # What was placed on workers that are gone would wait for them for ever.
-                client.cancel(list(running))
-                for shard in running.values():
-                    waiting.extendleft(shard)
-                running.clear()
-            placed = allowed
-            if not (threads and dataset) and not waited:
-                waited = True
-                found = "no worker takes work" if threads else "no workers"
-                bar.write(f"{address}: {found} yet; this waits for one, Ctrl-C ends it", file=sys.stderr)
-            bar.set_description(
-                f"{job.name}, workers: {len(allowed)}, {client.dashboard_link}", refresh=False
+    def submit(self) -> None:
+        """Give the workers as much again as they work on, so that none waits for an answer."""
+        while self.dataset and self.waiting and len(self.running) < 2 * sum(self.threads.values()):
+            shard, until = self.next_shard()
+            packed = [pack(self.states[replicate]) for replicate in shard]
+            future = self.client.submit(
+                advance,
+                self.dataset,
+                self.job.architecture,
+                self.job.training,
+                packed,
+                until,
+                self.expected,
+                # All of them where none is refused, those among them that are still to come.
+                workers=list(self.threads) if self.refused else None,
+                pure=False,
             )
-            # As much again as is worked on, so that no worker waits for an answer.
-            while dataset and waiting and len(running) < 2 * sum(threads[worker] for worker in allowed):
-                submit()
-            try:
-                future = done.get(timeout=LOOK_EVERY)
-            except queue.Empty:
-                continue
-            if future not in running:  # it was taken back
-                continue
-            shard = running.pop(future)
-            try:
-                advanced = future.result()
-            except RefusedError as refusal:
-                worker, why = refusal.args
-                refused.add(worker)
-                waiting.extendleft(shard)
-                bar.write(f"{worker}: not used: {why}", file=sys.stderr)
-            except CancelledError:  # lost with its worker, which may have held the data set too
-                waiting.extendleft(shard)
-                dataset = None
-            except Exception as error:
-                raise InputError(f"{address}: {one_line(error)}; what is finished is kept") from error
-            else:
-                for replicate, packed in zip(shard, advanced, strict=True):
-                    before, states[replicate] = states[replicate].epoch, unpack(packed)
-                    bar.update(states[replicate].epoch - before)
-                    finished, now = states[replicate].epoch == epochs, time.monotonic()
-                    due = now >= kept.setdefault(replicate, now) + KEEP_EVERY
-                    if before < states[replicate].epoch and (finished or due):
-                        keep(replicate, states[replicate])
-                        kept[replicate] = now
-                    if not finished:
-                        waiting.appendleft(replicate)
-    return [states[replicate] for replicate in replicates]
+            self.running[future] = shard
+            future.add_done_callback(self.done.put)
+
+    def next_shard(self) -> tuple[list[int], int]:
+        """Take from those that wait what SHARD seconds are enough for; return it, and up to which epoch it goes."""
+        epochs, left = self.job.training.epochs, self.job.epochs_in(SHARD)
+        shard = [self.waiting.popleft()]
+        first = self.state(shard[0]).epoch
+        until = min(first + left, epochs)
+        left -= until - first
+        while until == epochs and self.waiting and len(shard) < LARGEST_SHARD:
+            left -= epochs - self.state(self.waiting[0]).epoch
+            if left < 0:
+                break
+            shard.append(self.waiting.popleft())
+        return shard, until
+
+    def state(self, replicate: int) -> TrainState:
+        """Return how far a replicate has come; at first, what it goes on from."""
+        if replicate not in self.states:
+            self.states[replicate] = self.begin(replicate)
+            self.bar.update(self.states[replicate].epoch)
+        return self.states[replicate]
+
+    def receive(self, future: "Future") -> None:
+        """Take what a worker has done of a shard; where it has done nothing, the shard waits again.
+
+        Raises:
+            InputError: the worker has failed at what no other would do better.
+        """
+        from distributed.client import FutureCancelledError as CancelledError
+
+        if future not in self.running:  # it was taken back
+            return
+        shard = self.running.pop(future)
+        try:
+            advanced = future.result()
+        except RefusedError as refusal:
+            worker, why = refusal.args
+            self.refused.add(worker)
+            self.waiting.extendleft(shard)
+            self.bar.write(f"{worker}: not used: {why}", file=sys.stderr)
+        except CancelledError:  # lost with its worker, which may have held the data set too
+            self.waiting.extendleft(shard)
+            self.dataset = None
+        except Exception as error:
+            raise InputError(f"{self.address}: {one_line(error)}; what is finished is kept") from error
+        else:
+            for replicate, packed in zip(shard, advanced, strict=True):
+                self.go_on(replicate, unpack(packed))
+
+    def go_on(self, replicate: int, state: TrainState) -> None:
+        """Take a replicate's new state, keep it where that is due, and let it wait where it is not the last."""
+        before, self.states[replicate] = self.states[replicate].epoch, state
+        self.bar.update(state.epoch - before)
+        finished, now = state.epoch == self.job.training.epochs, time.monotonic()
+        due = now >= self.kept.setdefault(replicate, now) + KEEP_EVERY
+        if before < state.epoch and (finished or due):
+            self.keep(replicate, state)
+            self.kept[replicate] = now
+        if not finished:
+            self.waiting.appendleft(replicate)
 
 
 def advance(

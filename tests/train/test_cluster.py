@@ -22,7 +22,7 @@ from stages.train import cluster, workers
 from stages.train.exact import trainer
 from stages.train.training import TrainState, start
 from stages.train.workers import Job
-from tests.conftest import TOP
+from tests.conftest import TOP, Call, change, files
 from tests.train.cases import TRAINING, content, mean_task
 
 pytestmark = pytest.mark.slow
@@ -135,6 +135,30 @@ def test_the_bytes_are_those_of_a_local_run_for_any_number_of_workers_and_size_o
         kept.clear()
         assert on_cluster(address, lambda replicate, state: kept.append((replicate, state.epoch))) == local
         assert sorted(kept) == [(replicate, JOB.training.epochs) for replicate in REPLICATES]
+
+
+def test_the_stage_trains_on_the_cluster_that_the_environment_names(
+    address: str, start_worker: Start, project: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start_worker(address, project)
+    made = files(project, "data/losses", "data/models")
+    for name in made:
+        if Path(name).stem == "single":
+            (project / name).unlink()
+    done = subprocess.run(
+        [sys.executable, "-m", "stages.train", "single"],
+        cwd=project,
+        env=os.environ | {"DASK_SCHEDULER_ADDRESS": address},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0 and "single, workers: " in done.stderr, done.stderr
+    assert files(project, "data/losses", "data/models") == made
+    # Not by PyTorch, whose bits are the CPU's.
+    monkeypatch.setattr(cluster, "scheduler_address", lambda: address)
+    change(project / "params.yaml", "engine: exact", "engine: torch")
+    code, _, said = call(project, "stages.train", "single")
+    assert code == 0 and f"single: engine torch trains here, not on {address}: " in said
 
 
 def test_a_worker_that_is_killed_loses_nothing(
