@@ -97,11 +97,11 @@ def read_dataset(data: DataParams) -> Dataset:
 
     def parse(path: Path) -> Dataset:
         arrays = load_file(path)
-        if (data.task == "forecast") != ("x_next" in arrays):
+        if (data.forecast is not None) != ("x_next" in arrays):
             raise ValueError(f"of another task than {data.task}")
         sizes = data.seq_length, arrays["x_train"].shape[-1]
         for name, drawn in (("train", data.num_samples), ("test", data.test_samples)):
-            samples = len(arrays[f"x_{name}"]) if data.task == "forecast" else drawn
+            samples = len(arrays[f"x_{name}"]) if data.forecast else drawn
             _check_array(arrays, f"x_{name}", (samples, *sizes))
             _check_array(arrays, f"y_{name}", (samples, 1))
         return Dataset(*(arrays[name] for name in Dataset._fields))
@@ -114,9 +114,8 @@ def read_forecast() -> Forecast:
 
     def parse(path: Path) -> Forecast:
         arrays = load_file(path)
-        *names, baselines, times = Forecast._fields
-        lists = (arrays[name].tobytes().decode().split("\n") for name in (baselines, times))
-        found = Forecast(*(arrays[name] for name in names), *lists)  # type: ignore[arg-type]
+        lists = {name: arrays[name].tobytes().decode().split("\n") for name in ("names", "times")}
+        found = Forecast(**{name: arrays[name] for name in Forecast._fields} | lists)  # type: ignore[arg-type]
         sizes = len(found.names), len(found.times)
         if found.baselines.shape != sizes or found.y_true.shape != sizes[1:]:
             raise ValueError(f"baselines: found {found.baselines.shape}; allowed: {sizes}")

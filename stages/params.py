@@ -63,6 +63,11 @@ class DataParams(_Section):
     seed: Seed
     series: SeriesParams | None = Field(default=None, description="a section of keys")
 
+    @property
+    def forecast(self) -> SeriesParams | None:
+        """The series, where the task is to forecast it."""
+        return self.series if self.task == "forecast" else None
+
 
 class ModelParams(_Section):
     """One network; `lr` is its own step size, or None for train.lr."""
@@ -218,9 +223,9 @@ def _wrong(key: str, found: object, allowed: str) -> str:
 
 def main() -> None:
     """Check params.yaml, and that DVC will find the series, and write data/params-checked, always the same."""
-    data = load_params().data
-    if data.series and data.task == "forecast" and not Path(data.series.path).exists():
-        raise missing_series(data.series.path)
+    series = load_params().data.forecast
+    if series and not Path(series.path).exists():
+        raise missing_series(series.path)
     write_text(CHECKED, "params.yaml was checked\n")
 
 

@@ -137,12 +137,20 @@ class Model(NamedTuple):
     last: ModelOutcome
     earlier: dict[int, ModelOutcome]
 
+    def at(self, epoch: int) -> ModelOutcome:
+        """Return what it came to after an earlier epoch, or, by any other number, after the last."""
+        return self.earlier.get(epoch, self.last)
+
 
 class Pair(NamedTuple):
     """A pair's comparisons: the last, and earlier ones by epoch."""
 
     last: PairOutcome
     earlier: dict[int, PairOutcome]
+
+    def at(self, epoch: int) -> PairOutcome:
+        """Return how they compare after an earlier epoch, or, by any other number, after the last."""
+        return self.earlier.get(epoch, self.last)
 
 
 class Errors(NamedTuple):
@@ -217,6 +225,10 @@ class Results(NamedTuple):
     models: dict[params.Name, Model]
     pairs: dict[params.Pair, Pair]
     forecasts: Forecasts | None = None
+
+    def epochs(self, last: int) -> list[int]:
+        """Return the epochs that there are outcomes of; `last` is what params.yaml says."""
+        return [*next(iter(self.models.values())).earlier, last]
 
 
 def write(results: Results) -> None:

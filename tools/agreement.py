@@ -7,19 +7,14 @@ trainer and PyTorch in float32 stands the one between PyTorch in float32 and PyT
 import numpy as np
 
 from stages.architecture import Architecture
-from stages.generate.tasks import make_dataset
+from stages.generate.tasks import draw
 from stages.params import DataParams
-from stages.streams import stream
 from stages.train import reference
 from stages.train.exact import trainer
 from stages.train.training import Training, start
 
 EPOCHS = (20, 100, 300)
-DATA = make_dataset(
-    DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, delay=None, seed=0),
-    stream(0, "training data"),
-    stream(0, "test data"),
-)
+DATA = draw(DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, delay=None, seed=0))
 
 
 def losses(name: str, num_layers: int, lr: float) -> list[np.ndarray]:

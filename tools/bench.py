@@ -28,9 +28,8 @@ from torch import nn
 from stages import models
 from stages.architecture import Architecture
 from stages.data import Dataset
-from stages.generate.tasks import make_dataset
+from stages.generate.tasks import draw
 from stages.params import DataParams
-from stages.streams import stream
 from stages.train.exact import trainer
 from stages.train.exact.vector import LANES, add, fma, load, store
 from stages.train.store import LIMIT
@@ -69,11 +68,16 @@ class Size(NamedTuple):
 
     def dataset(self) -> Dataset:
         """What it is trained on."""
-        streams = (stream(0, purpose) for purpose in ("training data", "test data"))
-        data = DataParams(
-            task="mean", num_samples=self.samples, test_samples=1, seq_length=self.steps, delay=None, seed=0
+        return draw(
+            DataParams(
+                task="mean",
+                num_samples=self.samples,
+                test_samples=1,
+                seq_length=self.steps,
+                delay=None,
+                seed=0,
+            )
         )
-        return make_dataset(data, *streams)
 
     def operations(self) -> int:
         """Floating-point operations of a replicate-epoch: a multiply-add is two; the rest is not counted.

@@ -17,9 +17,8 @@ from tempfile import TemporaryDirectory
 import psutil
 
 from stages.architecture import Architecture
-from stages.generate.tasks import make_dataset
+from stages.generate.tasks import draw
 from stages.params import load_params
-from stages.streams import stream
 from stages.train import cluster, workers
 from stages.train.exact import trainer
 from stages.train.training import Training, TrainState, start
@@ -72,8 +71,7 @@ def seconds(job: Job, replicates: int, address: str | None = None) -> float:
 
 def main() -> None:
     """Print a table, then the memory."""
-    data = load_params().data
-    dataset = make_dataset(data, stream(0, "training data"), stream(0, "test data"))
+    dataset = draw(load_params().data)
     training = Training(epochs=1000, lr=0.01, batch_size=None, clip_norm=None, eval_every=10)
     job = Job("bench", dataset, Architecture("rnn_tanh", 1, 32, 1), training)
     replicates = 2 * CORES * max(1, int(30 / seconds(job, 2 * CORES)))

@@ -25,10 +25,9 @@ def main() -> None:
         name: checked_losses(name, params.train.replicates, training_of(name, params))
         for name in params.models
     }
-    base, series = baseline(dataset), params.data.series if params.data.task == "forecast" else None
-    solved_r2 = params.evaluate.solved_r2
-    if series:
-        cut = read_forecast()
+    base, solved_r2 = baseline(dataset), params.evaluate.solved_r2
+    series, cut = params.data.forecast, read_forecast() if params.data.forecast else None
+    if cut:
         _, solved_r2 = best_baseline(cut, base.variance.test)
     came_to = {name: outcomes(losses[name], base, solved_r2) for name in params.models}
     shown, forecast = {}, {}
@@ -38,7 +37,7 @@ def main() -> None:
         )
         replicate = curves.nearest_median(of_model.test[:, -1])
         shown[name] = replicate, predicted[replicate]
-        if series:
+        if cut:
             validation, ahead = (
                 predictions(read_weights(name), x, architectures[name], params.train.engine)
                 for x in (cut.x_validation, cut.x_next)
@@ -54,8 +53,7 @@ def main() -> None:
         rng=lambda name: stream(params.train.seed, "bootstrap", name),
     )
     compared = metrics.pairs(came_to, pairs, params.evaluate.primary, epochs)
-
-    judged = forecasts(cut, forecast, series.season or 1, base.variance.test) if series else None
+    judged = forecasts(cut, forecast, series.season or 1, base.variance.test) if series and cut else None
     results.write(results.Results(base, models, compared, judged))
     results.write_table("losses", curves.losses(losses))
     work = {name: samples * model.multiply_adds for name, model in models.items()}
@@ -69,14 +67,13 @@ def main() -> None:
 def memory_needed(params: Params) -> int:
     """Return about how many bytes the losses of all models take, and the file or the predictions of one."""
     data, train = params.data, params.train
-    rows, measured = (
-        train.replicates * (train.epochs + 1),
-        train.replicates * (train.epochs // train.eval_every + 2),
-    )
+    rows = train.replicates * (train.epochs + 1)
+    measured = train.replicates * (train.epochs // train.eval_every + 2)
+    samples = 0 if data.forecast else max(data.num_samples, data.test_samples)  # a series has few
     # Two float32 a row, and two float64 with two flags where the test MSE was measured.
     losses = len(params.models) * (8 * rows + 18 * measured)
     # The columns of a file and their parts; four times the predictions, by replicate and together.
-    return losses + max(40 * rows, 40 * train.replicates * max(data.num_samples, data.test_samples))
+    return losses + 40 * max(rows, train.replicates * samples)
 
 
 def complete_pairs(params: Params) -> list[str]:

@@ -6,6 +6,7 @@ scaled by the mean and the standard deviation of its training part.
 """
 
 import math
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 from functools import partial
@@ -15,8 +16,9 @@ import numpy as np
 
 from stages.data import Dataset, Forecast
 from stages.errors import InputError
-from stages.generate.series import Series
+from stages.generate.series import Series, read_series
 from stages.least_squares import normal_equations, predict, solve, with_ones
+from stages.memory import check_memory
 from stages.params import DataParams, SeriesParams
 
 # What the reports say of it.
@@ -111,6 +113,28 @@ def naive_mae(y: np.ndarray, season: int) -> float:
     return math.fsum(np.abs(y[season:] - y[:-season])) / (len(y) - season)
 
 
+def cut(data: DataParams) -> tuple[Dataset, Forecast]:
+    """Return what `make` does of the series in its file; say how many rows it has, and what they take, before.
+
+    Raises:
+        InputError: it cannot be read, is too short, constant where it is trained on, or does not fit in memory.
+    """
+    params = of(data)
+    series = read_series(params)
+    rows, columns = series.values.shape
+    # A number takes 4 bytes, and 16 more while least squares is fitted.
+    needed = 20 * rows * (data.seq_length * columns + 1)
+    print(f"{params.path}: {rows:,} rows; their windows take {max(needed / 1e6, 1):,.0f} MB", file=sys.stderr)
+    check_memory("data.seq_length and data.series", needed)
+    if series.steps and series.steps[0] < series.steps[1] * (1 - 1e-9):
+        shortest, longest, unit = series.steps
+        steps = f"steps from {shortest:g} to {longest:g} {unit}".rstrip()
+        print(
+            f"{params.path}: column {params.time}: {steps}; each row is taken for one step", file=sys.stderr
+        )
+    return make(series, data)
+
+
 def make(series: Series, data: DataParams) -> tuple[Dataset, Forecast]:
     """Return the windows of a series, and what forecasts are judged by.
 
@@ -140,16 +164,16 @@ def make(series: Series, data: DataParams) -> tuple[Dataset, Forecast]:
             mean[0] + std[0] * predict(with_ones(x), coefficients) for x in (x_test, x_next)
         )
     return Dataset(x_train, y_train, x_test, y_test), Forecast(
-        x_validation,
-        y_validation,
-        x_next,
-        np.array([mean[0], std[0]]),
-        np.array([naive_mae(y[parts.train], params.season or 1)]),
-        y[targets],
-        np.stack([of_test for of_test, _ in baselines.values()]),
-        np.stack([of_next for _, of_next in baselines.values()]),
-        list(baselines),
-        series.times[targets[0] :],
+        x_validation=x_validation,
+        y_validation=y_validation,
+        x_next=x_next,
+        scaling=np.array([mean[0], std[0]]),
+        naive_mae=np.array([naive_mae(y[parts.train], params.season or 1)]),
+        y_true=y[targets],
+        baselines=np.stack([of_test for of_test, _ in baselines.values()]),
+        baselines_next=np.stack([of_next for _, of_next in baselines.values()]),
+        names=list(baselines),
+        times=series.times[targets[0] :],
     )
 
 

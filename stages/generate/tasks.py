@@ -1,17 +1,17 @@
 """The tasks: each is a module beside this one, by the name that `data.task` has in params.yaml.
 
-It has `INPUT_SIZE`, `sequences(rng, num_samples, data)`, `targets(x, data)`, and what the reports say of it:
-TRUE_LABEL, PREDICTED_LABEL, and `note(data)`. `data` is that section of params.yaml. No other module knows what is
-predicted. The task `forecast` draws nothing: forecast.py cuts its sequences from a file.
+One that draws its sequences has `INPUT_SIZE`, `sequences(rng, num_samples, data)` and `targets(x, data)`; forecast.py
+has `cut(data)`, which cuts them from a file. Each has what the reports say of it, TRUE_LABEL, PREDICTED_LABEL and
+`note(data)`. `data` is that section of params.yaml.
 """
 
 from importlib import import_module
 from types import ModuleType
 
-import numpy as np
-
-from stages.data import Dataset
+from stages.data import Dataset, Forecast
+from stages.memory import check_memory
 from stages.params import DataParams
+from stages.streams import stream
 
 
 def task(name: str) -> ModuleType:
@@ -19,16 +19,17 @@ def task(name: str) -> ModuleType:
     return import_module(f"stages.generate.{name}")
 
 
-def input_size(data: DataParams) -> int:
-    """Return how many numbers a step of a task's sequences has."""
-    return (
-        1 + len(data.series.inputs) if data.series and data.task == "forecast" else task(data.task).INPUT_SIZE
-    )
+def make(data: DataParams) -> tuple[Dataset, Forecast | None]:
+    """Return the data set that `data:` describes, and what one that is cut from a series has besides."""
+    return task(data.task).cut(data) if data.forecast else (draw(data), None)
 
 
-def make_dataset(data: DataParams, train_rng: np.random.Generator, test_rng: np.random.Generator) -> Dataset:
-    """Return a task's training and test data, each from its own generator, so that neither's size moves the other."""
+def draw(data: DataParams) -> Dataset:
+    """Return a task's training and test data, each from a stream of its own, so that neither's size moves the other."""
     of_task = task(data.task)
-    x_train = of_task.sequences(train_rng, data.num_samples, data)
-    x_test = of_task.sequences(test_rng, data.test_samples, data)
+    # A number takes 4 bytes, and 8 more while the targets are taken.
+    numbers = (data.num_samples + data.test_samples) * (data.seq_length + 1) * of_task.INPUT_SIZE
+    check_memory("data", 12 * numbers)
+    x_train = of_task.sequences(stream(data.seed, "training data"), data.num_samples, data)
+    x_test = of_task.sequences(stream(data.seed, "test data"), data.test_samples, data)
     return Dataset(x_train, of_task.targets(x_train, data), x_test, of_task.targets(x_test, data))

@@ -1,11 +1,11 @@
 """`python -m stages.plot`: draw the figures and write the report."""
 
+from functools import partial
+
 import pandas as pd
-from matplotlib import style
-from matplotlib.figure import Figure
 
 from stages import results
-from stages.files import replacing, write_text
+from stages.files import write_text
 from stages.generate.tasks import task
 from stages.memory import check_memory
 from stages.params import Params, load_params
@@ -23,20 +23,18 @@ def main() -> None:
     constant = found.baseline.mean
     solved_r2 = found.forecasts.solved_r2 if found.forecasts else params.evaluate.solved_r2
     threshold = (1 - solved_r2) * found.baseline.variance.test
-    # From the defaults, since a user's own matplotlibrc must not change the bytes.
-    with style.context(["default", figures.RC]):
-        save("losses", figures.losses(tables["losses"], constant.train, params.train.replicates))
-        save("improvement", figures.improvement(tables["comparisons"]))
-        save("solved", figures.solved(tables["progress"], solved_r2))
-        save("final", figures.final(tables["outcomes"], threshold, constant.test))
-        save("cost", figures.cost(tables["progress"], constant.test))
-        labels = of_task.TRUE_LABEL, of_task.PREDICTED_LABEL
-        save(
-            "predictions",
-            forecasts.figure(found.forecasts, params.data.series.column)
-            if found.forecasts and params.data.series
-            else figures.predictions(tables["predictions"], *labels),
-        )
+    drawings = {
+        "losses": partial(figures.losses, tables["losses"], constant.train, params.train.replicates),
+        "improvement": partial(figures.improvement, tables["comparisons"]),
+        "solved": partial(figures.solved, tables["progress"], solved_r2),
+        "final": partial(figures.final, tables["outcomes"], threshold, constant.test),
+        "cost": partial(figures.cost, tables["progress"], constant.test),
+        "predictions": partial(forecasts.figure, found.forecasts, params.data.forecast.column)
+        if found.forecasts and params.data.forecast
+        else partial(figures.predictions, tables["predictions"], of_task.TRUE_LABEL, of_task.PREDICTED_LABEL),
+    }
+    for name, draw in drawings.items():
+        figures.save(figure_path(name), draw)
     write_text(PAGE, page)
     print(f"{verdict(found, params)} See {PAGE} and its figures.")
 
@@ -45,7 +43,7 @@ def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFram
     """Return every table of reports/, each with all of its rows."""
     train, groups = params.train, {"model": list(found.models), "pair": list(found.pairs)}
     measured = len(range(0, train.epochs, train.eval_every)) + 1
-    compared = 1 + len(next(iter(found.models.values())).earlier)
+    compared = len(found.epochs(train.epochs))
     rows = {
         "losses": train.epochs + 1,
         "progress": measured,
@@ -59,12 +57,6 @@ def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFram
         name: results.read_table(name, groups[columns[0]], rows[name])
         for name, columns in results.TABLES.items()
     }
-
-
-def save(name: str, figure: Figure) -> None:
-    """Write reports/figures/<name>.png, without the version of matplotlib in it."""
-    with replacing(figure_path(name)) as partial:
-        figure.savefig(partial, format="png", metadata={"Software": None})
 
 
 if __name__ == "__main__":

@@ -5,17 +5,20 @@ well as two. What a line that is no model's means stands beside it.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import cycle
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from stages import words
+from stages.files import replacing
 from stages.params import split_pair
 
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from
@@ -38,6 +41,19 @@ RC: dict[str, Any] = {
     "grid.alpha": 0.25,
     "figure.dpi": 150,
 }
+
+
+def save(path: Path, draw: Callable[[], Figure]) -> None:
+    """Write what `draw` returns as PNG, without the version of matplotlib in it."""
+    # From the defaults, since a user's own matplotlibrc must not change the bytes.
+    with style.context(["default", RC]), replacing(path) as partial:
+        draw().savefig(partial, format="png", metadata={"Software": None})
+
+
+def with_title(figure: Figure, title: str) -> Figure:
+    """Return the figure with a title above it."""
+    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    return figure
 
 
 def colours(models: list[str]) -> dict[str, str]:
@@ -246,7 +262,7 @@ def _grid(count: int, title: str, labels: tuple[str, str]) -> tuple[Figure, list
         axes.remove()
     for axes in panels[max(count - columns, 0) : count]:
         axes.tick_params(labelbottom=True)  # where the panel below is none
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
+    with_title(figure, title)
     figure.supxlabel(labels[0], fontsize=12)
     figure.supylabel(labels[1], fontsize=12)
     return figure, panels[:count]

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages import words
-from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, colours
+from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, colours, with_title
 from stages.results import Estimate, Forecasts
 from stages.words import number, percent
 
@@ -91,12 +91,11 @@ def figure(found: Forecasts, column: str) -> Figure:
     by_time.set_ylim(bottom=0)
     by_time.set_title("RMSE of consecutive blocks of the test part")
     by_time.legend(ncols=4, fontsize=9, frameon=False)
-    drawing.suptitle(
+    return with_title(
+        drawing,
         f"{column} at the end of the test part, and what comes next (grey)\n"
         "Forecasts: the median of the replicates, and the band that holds their middle half",
-        fontsize=12, x=0.01, ha="left",
-    )  # fmt: skip
-    return drawing
+    )
 
 
 def _mark(axes: Axes, texts: list[str]) -> None:

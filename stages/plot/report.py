@@ -41,12 +41,12 @@ def _verdict(results: Results, params: Params) -> str:
             f"One replicate decides nothing: no verdict on {pair}. Raise `train.replicates` in `params.yaml`."
         )
     first, second = (results.models[name] for name in split_pair(pair))
-    earlier = [
-        f"After {words.epochs(epoch)} {_learned(outcome, second.earlier[epoch], results, params)}."
-        for epoch, outcome in first.earlier.items()
+    learned = [
+        f"After {words.epochs(epoch)} {_learned(first.at(epoch), second.at(epoch), results, params)}"
+        for epoch in results.epochs(params.train.epochs)
     ]
     test = results.pairs[pair].last.test
-    text = f"{_learned(first.last, second.last, results, params)}, and {words.beats(pair, test)}"
+    text = f"{'. '.join(learned)}, and {words.beats(pair, test)}"
     if test.verdict == "inconclusive":
         text += f"; {params.train.replicates} replicates "
         text += (
@@ -54,30 +54,28 @@ def _verdict(results: Results, params: Params) -> str:
             if test.detectable is None
             else f"would have shown {words.detectable(test.detectable)}"
         )
-    return " ".join([*earlier, f"After {words.epochs(params.train.epochs)} {text}."])
+    return f"{text}."
 
 
 def report(results: Results, params: Params, note: str) -> str:
     """Return the whole page as Markdown; `note` is what the task says of itself."""
-    last = [(words.epochs(params.train.epochs), None)]
-    alt_texts = ALT_TEXTS | (
-        {"predictions": forecasts.alt_text(results.forecasts)} if results.forecasts else {}
-    )
-    earlier = [(words.epochs(epoch), epoch) for epoch in next(iter(results.models.values())).earlier]
+    alt_texts = dict(ALT_TEXTS)
+    if results.forecasts:
+        alt_texts["predictions"] = forecasts.alt_text(results.forecasts)
     return words.fill(
         Path(__file__).with_name("report.md.jinja"),
         verdict=verdict(results, params),
         summary=words.table(SUMMARY_COLUMNS, _summary_rows(results)),
-        epochs=last + earlier[::-1],
-        models=lambda at: words.table(MODEL_COLUMNS, _model_rows(results, at)),
+        epochs=results.epochs(params.train.epochs)[::-1],
+        models=lambda epoch: words.table(MODEL_COLUMNS, _model_rows(results, epoch)),
         has_pairs=bool(results.pairs),
-        pairs=lambda at: words.table(PAIR_COLUMNS, _pair_rows(results, at)),
+        pairs=lambda epoch: words.table(PAIR_COLUMNS, _pair_rows(results, epoch)),
         params=params,
+        words=words,
         figures={figure_path(name).relative_to(REPORTS): text for name, text in alt_texts.items()},
         forecasts=forecasts.section(results.forecasts) if results.forecasts else None,
         solved=solved(results, params),
         note=note,
-        constant=words.CONSTANT,
     )
 
 
@@ -97,15 +95,10 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
             f"{'undefined' if outcome.test.r2 is None else number(outcome.test.r2)} for {name}"
             for name, outcome in zip(names, (first, second), strict=True)
         )
-        other = (
-            f"the {results.forecasts.best} has {number(results.forecasts.solved_r2)}"
-            if results.forecasts
-            else None
-        )
-        return (
-            f"neither model has solved the task (median test R2 {' and '.join(scores)}; "
-            f"{other or f'the {words.CONSTANT} has 0'})"
-        )
+        simple, r2 = words.CONSTANT, "0"
+        if results.forecasts:
+            simple, r2 = results.forecasts.best, number(results.forecasts.solved_r2)
+        return f"neither model has solved the task (median test R2 {' and '.join(scores)}; the {simple} has {r2})"
     shares = (
         f"{percent(outcome.solved.value)} of the {name}"
         for name, outcome in zip(names, (first, second), strict=True)
@@ -115,24 +108,23 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
 
 def _summary_rows(results: Results) -> Iterator[tuple[str, ...]]:
     """Yield the rows of SUMMARY_COLUMNS after the last epoch."""
+    against: dict[str, list[str]] = {name: [] for name in results.models}
+    for pair, compared in results.pairs.items():
+        first, second = split_pair(pair)
+        against[first].append(f"{compared.last.test.verdict} against {second}")
     for name, model in results.models.items():
-        against = {split_pair(pair): compared.last.test for pair, compared in results.pairs.items()}
         yield (
             name,
             words.with_interval(model.last.solved, percent),
             words.with_interval(model.last.test.iqm, number),
-            ", ".join(
-                f"{test.verdict} against {second}"
-                for (first, second), test in against.items()
-                if first == name
-            ),
+            ", ".join(against[name]),
         )
 
 
-def _model_rows(results: Results, at: int | None) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of MODEL_COLUMNS after an epoch, None for the last; then the baselines'."""
+def _model_rows(results: Results, epoch: int) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of MODEL_COLUMNS after an epoch; then the baselines'."""
     for name, model in results.models.items():
-        outcome = model.last if at is None else model.earlier[at]
+        outcome = model.at(epoch)
         yield (
             name,
             f"{model.parameters:,}",
@@ -150,10 +142,10 @@ def _model_rows(results: Results, at: int | None) -> Iterator[tuple[str, ...]]:
         yield text, "", "", *shown, *[""] * 4
 
 
-def _pair_rows(results: Results, at: int | None) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of PAIR_COLUMNS after an epoch, None for the last."""
+def _pair_rows(results: Results, epoch: int) -> Iterator[tuple[str, ...]]:
+    """Yield the rows of PAIR_COLUMNS after an epoch."""
     for pair, compared in results.pairs.items():
-        outcome = compared.last if at is None else compared.earlier[at]
+        outcome = compared.at(epoch)
         for part in Split._fields:
             measure: PairMeasure = getattr(outcome, part)
             yield (

@@ -5,7 +5,7 @@ import pytest
 
 from stages.data import Dataset
 from stages.evaluate.baselines import constant_mse, least_squares_mse
-from stages.generate.tasks import make_dataset
+from stages.generate.tasks import draw
 from stages.params import DataParams
 from stages.results import Split
 
@@ -15,10 +15,9 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def mean_task(num_samples: int) -> Dataset:
-    data = DataParams(
-        task="mean", num_samples=num_samples, test_samples=100, seq_length=20, delay=None, seed=0
+    return draw(
+        DataParams(task="mean", num_samples=num_samples, test_samples=100, seq_length=20, delay=None, seed=0)
     )
-    return make_dataset(data, rng(0), rng(1))
 
 
 def test_constant_predictor_knows_only_the_training_mean() -> None:

@@ -12,7 +12,6 @@ import pytest
 from stages.data import Dataset, Forecast
 from stages.errors import InputError
 from stages.generate import forecast
-from stages.generate.__main__ import cut
 from stages.generate.series import Series, read_series
 from stages.params import DataParams, SeriesParams
 from tests.conftest import TOP, run_stages, tiny_params
@@ -222,7 +221,7 @@ def test_memory_grows_with_the_rows_and_stays_below_what_is_said(
     for rows in (10_000, 20_000):
         Path("mine.csv").write_text("y\n" + "".join(f"{row % 7 + row / rows}\n" for row in range(rows)))
         tracemalloc.start()
-        cut(data)
+        forecast.cut(data)
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         [said] = re.findall(
@@ -237,7 +236,7 @@ def test_unequal_steps_are_told_not_refused(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mine.csv").write_text("t,y\n" + "".join(f"{row + row // 30},{row % 7}\n" for row in range(60)))
-    dataset, _ = cut(params(3, path="mine.csv", time="t"))
+    dataset, _ = forecast.cut(params(3, path="mine.csv", time="t"))
     assert len(dataset.x_train) == 33
     line = "mine.csv: column t: steps from 1 to 2; each row is taken for one step"
     assert line in capsys.readouterr().err.splitlines()

@@ -10,9 +10,8 @@ import pytest
 
 from stages.data import Dataset
 from stages.generate import recall
-from stages.generate.tasks import make_dataset, task
+from stages.generate.tasks import draw, task
 from stages.params import DataParams
-from stages.streams import stream
 from tests.conftest import TOP
 
 TASKS = ("mean", "recall", "adding")
@@ -32,8 +31,7 @@ def params(
 
 
 def dataset(name: str, num_samples: int, test_samples: int, **more: int) -> Dataset:
-    rngs = stream(0, "training data"), stream(0, "test data")
-    return make_dataset(params(name, num_samples, test_samples, **more), *rngs)
+    return draw(params(name, num_samples, test_samples, **more))
 
 
 @pytest.mark.parametrize(

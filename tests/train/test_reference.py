@@ -7,17 +7,13 @@ from torch import nn
 
 from stages import models
 from stages.architecture import Architecture
-from stages.generate.tasks import make_dataset
+from stages.generate.tasks import draw
 from stages.params import DataParams
 from stages.streams import stream
 from stages.train import reference
 from stages.train.training import Training, TrainState, start
 
-DATA = make_dataset(
-    DataParams(task="mean", num_samples=200, test_samples=50, seq_length=20, delay=None, seed=0),
-    stream(1, "training data"),
-    stream(1, "test data"),
-)
+DATA = draw(DataParams(task="mean", num_samples=200, test_samples=50, seq_length=20, delay=None, seed=1))
 TRAINING = Training(epochs=30, lr=0.01, batch_size=None, clip_norm=None, eval_every=10)
 
 

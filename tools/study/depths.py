@@ -1,7 +1,8 @@
 """The page of a study of depths: where deeper networks of the same size solve more, its tables and its figures."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from stages.evaluate.outcomes import Outcomes, outcomes
 from stages.files import write_text
 from stages.generate.recall import linear_reach
 from stages.params import split_pair
+from stages.plot.figures import save
 from stages.results import Estimate, PairMeasure, Verdict, write_csv
 from stages.streams import stream
 from stages.words import percent
@@ -25,7 +27,7 @@ from tools.study.anchors import ANCHORS, Anchor
 from tools.study.experiments import Experiment, Ran
 from tools.study.figures import layers
 from tools.study.matching import spread
-from tools.study.studies import FRESH_SEED, SELECTION_SEED, Group, Knob
+from tools.study.studies import FRESH_SEED, Group, Knob, Study
 
 OF_GROUP = ("value", "epoch", "cell", "wish", "num_layers")
 SOLVED = (*OF_GROUP, "model", "share", "low", "high", "test_iqm", "diverged", "reach")
@@ -37,11 +39,20 @@ STEPS = ("model", "lr", "test_iqm", "solved", "chosen")
 class Grid(NamedTuple):
     """What a study of depths came to."""
 
+    study: Study
     knob: Knob
     values: tuple[int, ...]
     epochs: tuple[int, ...]  # the last one last
-    experiments: Mapping[int, Experiment]  # by value
     outcomes: Mapping[int, Mapping[str, Outcomes]]  # by value and model
+
+    @property
+    def recall(self) -> bool:
+        """Whether the task is recall, of which it is known what linear layers can do."""
+        return self.study.changes["data.task"] == "recall"
+
+    def rows(self) -> Iterator[tuple[int, int, Group]]:
+        """Yield every value, number of epochs and group of models."""
+        return product(self.values, self.epochs, self.study.groups)
 
     def share(self, model: str, value: int, epoch: int) -> float:
         """Return the share of a model's replicates that have solved the task."""
@@ -87,15 +98,12 @@ class Grid(NamedTuple):
 
 def grid(ran: Ran) -> Grid:
     """Return what the runs that are reported came to."""
-    knob = ran.study.knob
+    knob, solved_r2 = ran.study.knob, ran.params.evaluate.solved_r2
     assert knob is not None
-    reported = {
-        run.changes[knob.key]: ran.experiments[run.name] for run in ran.study.runs if run.lr == "best"
-    }
-    solved_r2 = ran.params.evaluate.solved_r2
+    reported = ran.reported(knob.key, knob.middle)
     came_to = {value: dict(_outcomes(one, solved_r2)) for value, one in reported.items()}
     epochs = next(iter(next(iter(came_to.values())).values())).epochs
-    return Grid(knob, tuple(sorted(reported)), tuple(map(int, epochs)), reported, came_to)
+    return Grid(ran.study, knob, tuple(reported), tuple(map(int, epochs)), came_to)
 
 
 def _outcomes(experiment: Experiment, solved_r2: float) -> Iterator[tuple[str, Outcomes]]:
@@ -111,15 +119,14 @@ def _outcomes(experiment: Experiment, solved_r2: float) -> Iterator[tuple[str, O
 
 def write(ran: Ran, folder: Path) -> str:
     """Write the page, its tables and its figures; return the answer."""
-    found, groups = grid(ran), ran.study.groups
-    recall = ran.params.data.task == "recall"
+    found = grid(ran)
     spans = {(name, epoch): found.span(name, epoch) for name in ran.study.models() for epoch in found.epochs}
-    write_csv(folder / "solved.csv", SOLVED, solved_rows(found, groups, recall))
-    write_csv(folder / "improvement.csv", IMPROVEMENT, improvement_rows(found, groups))
+    write_csv(folder / "solved.csv", SOLVED, solved_rows(found))
+    write_csv(folder / "improvement.csv", IMPROVEMENT, improvement_rows(found))
     write_csv(folder / "spans.csv", SPANS, ((*key, *span) for key, span in spans.items()))
     write_csv(folder / "steps.csv", STEPS, step_rows(ran))
     draw(folder, found.knob.word, ran.params.evaluate.solved_r2, found.level)
-    answer = sentences(found, groups, spans, recall)
+    answer = sentences(found, spans)
     write_text(folder / "README.md", report(ran, found, spans, answer))
     return answer
 
@@ -127,38 +134,31 @@ def write(ran: Ran, folder: Path) -> str:
 def draw(folder: Path, knob: str, solved_r2: float, level: float) -> None:
     """Draw the figures from the tables beside them."""
     solved, improvement = (pd.read_csv(folder / f"{name}.csv") for name in ("solved", "improvement"))
-    figures.save(folder / "solved.png", partial(figures.solved, solved, knob, solved_r2))
-    figures.save(folder / "improvement.png", partial(figures.improvement, improvement, knob, level))
+    save(folder / "solved.png", partial(figures.solved, solved, knob, solved_r2))
+    save(folder / "improvement.png", partial(figures.improvement, improvement, knob, level))
 
 
-def solved_rows(found: Grid, groups: Sequence[Group], recall: bool) -> Iterator[tuple]:
+def solved_rows(found: Grid) -> Iterator[tuple]:
     """Yield the rows of SOLVED: a model at a value after an epoch, with the 95 % interval by itself."""
-    for value in found.values:
-        for epoch in found.epochs:
-            for group in groups:
-                for name, one in group.models().items():
-                    now = found.outcomes[value][name].at(epoch)
-                    count, total = int(now.solved.sum()), len(now.solved)
-                    yield (
-                        value, epoch, group.cell, group.wish, one.num_layers, name,
-                        *statistics.share(count, total, LEVEL),
-                        statistics.interquartile_mean(now.test), float(now.diverged.mean()),
-                        linear_reach(one.hidden_size, one.num_layers) if recall else "",
-                    )  # fmt: skip
+    for value, epoch, group in found.rows():
+        for name, one in group.models().items():
+            now = found.outcomes[value][name].at(epoch)
+            yield (
+                value, epoch, group.cell, group.wish, one.num_layers, name,
+                *statistics.share(int(now.solved.sum()), len(now.solved), LEVEL),
+                statistics.interquartile_mean(now.test), float(now.diverged.mean()),
+                linear_reach(one.hidden_size, one.num_layers) if found.recall else "",
+            )  # fmt: skip
 
 
-def improvement_rows(found: Grid, groups: Sequence[Group]) -> Iterator[tuple]:
+def improvement_rows(found: Grid) -> Iterator[tuple]:
     """Yield the rows of IMPROVEMENT: a deeper network against the shallowest, its interval widened."""
-    for value in found.values:
-        for epoch in found.epochs:
-            for group in groups:
-                (_, low), *deeper = group.models().items()
-                for (_, one), pair in zip(deeper, pairs(group), strict=True):
-                    measure = found.improvement(pair, value, epoch)
-                    yield (
-                        value, epoch, group.cell, group.wish, one.num_layers, low.num_layers, pair,
-                        *("" if part is None else part for part in measure.p), measure.verdict,
-                    )  # fmt: skip
+    for value, epoch, group in found.rows():
+        low, *deeper = group.architectures
+        for one, pair in zip(deeper, group.pairs(), strict=True):
+            measure = found.improvement(pair, value, epoch)
+            place = value, epoch, group.cell, group.wish, one.num_layers
+            yield *place, low.num_layers, pair, *measure.p, measure.verdict
 
 
 def step_rows(ran: Ran) -> Iterator[tuple]:
@@ -167,12 +167,6 @@ def step_rows(ran: Ran) -> Iterator[tuple]:
         for lr, one in ran.sweep().items():
             last = one.results.models[name].last
             yield name, lr, last.test.iqm.value, last.solved.value, int(lr == ran.best[name])
-
-
-def pairs(group: Group) -> list[str]:
-    """Return each deeper network against the shallowest."""
-    low, *deeper = group.models()
-    return [f"{deep} vs {low}" for deep in deeper]
 
 
 def conclusion(early: Sequence[Verdict], last: Sequence[Verdict]) -> str:
@@ -198,13 +192,11 @@ def counts(verdicts: Sequence[Verdict], knob: str) -> str:
     )
 
 
-def sentences(
-    found: Grid, groups: Sequence[Group], spans: Mapping[tuple[str, int], Estimate], recall: bool
-) -> str:
+def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
     """Return the answer: spans, then what each depth is worth, early and at the end."""
     early, last = found.epochs[0], found.epochs[-1]
     text = []
-    for group in groups:
+    for group in found.study.groups:
         reach = [
             f"{_span(found, spans[name, last])} with {layers(one.num_layers)} of {one.hidden_size} units"
             for name, one in group.models().items()
@@ -213,10 +205,10 @@ def sentences(
         text.append(
             f"After {words.epochs(last)}, {group.cell} networks with about {group.wish:,} parameters solve the task in "
             f"at least half of the replicates up to a {found.knob.word} of {words.listed(reach)}"
-            + (f", where linear layers of these sizes end at {words.listed(lines)}." if recall else ".")
+            + (f", where linear layers of these sizes end at {words.listed(lines)}." if found.recall else ".")
         )
         low = group.architectures[0].num_layers
-        for pair, one in zip(pairs(group), group.architectures[1:], strict=True):
+        for pair, one in zip(group.pairs(), group.architectures[1:], strict=True):
             at_first, at_last = found.verdicts(pair, early), found.verdicts(pair, last)
             text.append(
                 f"Against {layers(low)}, {one.num_layers} are {counts(at_last, found.knob.word)}, and after "
@@ -234,36 +226,34 @@ def _span(found: Grid, span: Estimate) -> str:
 
 def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], answer: str) -> str:
     """Return the page."""
-    params, study = ran.params, ran.study
-    replicates = next(iter(found.experiments.values())).replicates()
+    data, study, word = ran.params.data, ran.study, found.knob.word
+    replicates = len(next(iter(found.outcomes[found.values[0]].values())).solved)
     names = list(study.models())
-    samples, steps = params.data.num_samples, params.data.seq_length
-    cost = STEP_COST * samples * params.train.epochs
-    every_pair = [pair for group in study.groups for pair in pairs(group)]
-    return words.fill(
-        Path(__file__).with_name("depths.md.jinja"),
-        name=ran.name,
-        question=study.question,
+    pairs = [pair for group in study.groups for pair in group.pairs()]
+    cost = STEP_COST * data.num_samples * ran.params.train.epochs
+    levels = LEVEL, found.level
+    detectable = [statistics.detectable_probability(replicates, replicates, level) for level in levels]
+
+    def by_value(columns: Sequence[str], cell: Callable[[str, int, int], str]) -> list[str]:
+        """Return a table for each number of epochs, a row a value."""
+        return [
+            words.table(
+                [word, *columns],
+                [[str(value), *(cell(name, value, epoch) for name in columns)] for value in found.values],
+            )
+            for epoch in found.epochs
+        ]
+
+    return ran.page(
         answer=answer,
-        params=params,
         knob=found.knob,
         epochs=[words.epochs(epoch) for epoch in found.epochs],
         replicates=replicates,
-        selection_replicates=next(iter(ran.sweep().values())).replicates(),
-        lrs=", ".join(f"{lr:g}" for lr in ran.sweep()),
-        at_the_end=[name for name, lr in ran.best.items() if lr in (min(ran.sweep()), max(ran.sweep()))],
-        seeds=(SELECTION_SEED, FRESH_SEED),
         level=words.level(found.level),
-        detectable=[
-            "nothing"
-            if p is None
-            else f"a probability of {percent(p)} or more"
-            for p in (
-                statistics.detectable_probability(replicates, replicates, level) for level in (LEVEL, found.level)
-            )
-        ],
+        detectable=["nothing" if p is None else f"a probability of {percent(p)} or more" for p in detectable],
         groups=[
-            f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}" for group in study.groups
+            f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}"
+            for group in study.groups
         ],
         models=words.table(
             ["model", "parameters", "10^9 multiply-adds to train", "step size", "span"],
@@ -271,42 +261,24 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
                 [
                     name,
                     f"{one.parameters():,}",
-                    f"{cost * one.multiply_adds(steps) / 1e9:.3g}",
+                    f"{cost * one.multiply_adds(data.seq_length) / 1e9:.3g}",
                     f"{ran.best[name]:g}",
                     _span(found, spans[name, found.epochs[-1]]),
                 ]
                 for name, one in study.models().items()
             ],
         ),
-        shares=[
-            words.table(
-                [found.knob.word, *names],
-                [
-                    [str(value), *(percent(found.share(name, value, epoch)) for name in names)]
-                    for value in found.values
-                ],
-            )
-            for epoch in found.epochs
-        ],
-        verdicts=[
-            words.table(
-                [found.knob.word, *every_pair],
-                [
-                    [str(value), *(words.outcome(found.improvement(pair, value, epoch)) for pair in every_pair)]
-                    for value in found.values
-                ],
-            )
-            for epoch in found.epochs
-        ],
-        anchors=[(one, agreement(one, found, study.groups)) for one in ANCHORS.get(params.data.task, ())],
-    )  # fmt: skip
+        shares=by_value(names, lambda name, *at: percent(found.share(name, *at))),
+        verdicts=by_value(pairs, lambda pair, *at: words.outcome(found.improvement(pair, *at))),
+        anchors=[(one, agreement(one, found)) for one in ANCHORS.get(data.task, ())],
+    )
 
 
-def agreement(anchor: Anchor, found: Grid, groups: Sequence[Group]) -> str:
+def agreement(anchor: Anchor, found: Grid) -> str:
     """Return whether what was found here agrees with what others found."""
-    last = found.epochs[-1]
+    groups, last = found.study.groups, found.epochs[-1]
     if anchor.deeper_ahead is not None:
-        verdicts = [v for group in groups for pair in pairs(group) for v in found.verdicts(pair, last)]
+        verdicts = [v for group in groups for pair in group.pairs() for v in found.verdicts(pair, last)]
         ahead, behind = verdicts.count("better"), verdicts.count("worse")
         text = f"deeper ahead in {ahead}, behind in {behind} of {len(verdicts)} comparisons"
         if anchor.deeper_ahead:

@@ -9,11 +9,11 @@ from stages.architecture import Architecture, architecture
 from stages.data import Dataset
 from stages.generate import forecast
 from stages.generate.series import read_series
-from stages.generate.tasks import input_size
+from stages.generate.tasks import draw
 from stages.params import DataParams, Params
 from stages.streams import stream
 from stages.train.engines import load_engine
-from stages.train.training import Training, start
+from stages.train.training import Training, start, training_of
 from stages.train.workers import available_threads
 from tools.study.experiments import params_of
 from tools.study.studies import Study
@@ -35,39 +35,29 @@ def announcement(name: str, study: Study, params: Params) -> str:
 
 def seconds(params: Params) -> float:
     """Return how long an experiment takes, about."""
-    data, train = params.data, params.train
-    samples = sequences(data)
-    total = STAGE * (len(params.models) + 3.0)
-    for model in params.models.values():
-        training = Training(train.epochs, train.lr, train.batch_size, train.clip_norm, train.eval_every)
-        network = architecture(model, input_size(data))
-        at_once = min(available_threads(), train.replicates)
-        total += (
-            seconds_an_epoch(network, training, *samples, data.seq_length)
-            * train.epochs
-            * train.replicates
-            / at_once
-        )
+    train, dataset = params.train, data_set(params.data)
+    total, at_once = STAGE * (len(params.models) + 3.0), min(available_threads(), train.replicates)
+    for name, model in params.models.items():
+        network = architecture(model, dataset.x_train.shape[2])
+        training = training_of(name, params)._replace(lr=train.lr)  # which is no matter
+        an_epoch = seconds_an_epoch(network, training, dataset.x_train.shape, len(dataset.x_test))
+        total += an_epoch * train.epochs * train.replicates / at_once
     return total
 
 
-def sequences(data: DataParams) -> tuple[int, int]:
-    """Return how many sequences the task trains on and tests on. Raises InputError where a series is none or short."""
-    if data.task != "forecast":
-        return data.num_samples, data.test_samples
-    dataset, _ = forecast.make(read_series(forecast.of(data)), data)
-    return len(dataset.x_train), len(dataset.x_test)
+def data_set(data: DataParams) -> Dataset:
+    """Return what the task trains on and tests on. Raises InputError where a series is none or short."""
+    return forecast.make(read_series(data.forecast), data)[0] if data.forecast else draw(data)
 
 
 @cache
 def seconds_an_epoch(
-    network: Architecture, training: Training, samples: int, test_samples: int, seq_length: int
+    network: Architecture, training: Training, shape: tuple[int, int, int], test_samples: int
 ) -> float:
     """Return how long one replicate trains for one epoch, on one thread; the values of a sequence are no matter."""
     rng = stream(0, "duration")
     x_train, x_test = (
-        rng.random((count, seq_length, network.input_size), dtype=np.float32)
-        for count in (samples, test_samples)
+        rng.random((count, *shape[1:]), dtype=np.float32) for count in (shape[0], test_samples)
     )
     dataset = Dataset(x_train, x_train[:, 0, :1], x_test, x_test[:, 0, :1])
     advance = load_engine("exact", network.cell).advance

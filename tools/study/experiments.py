@@ -4,16 +4,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 from pydantic import ValidationError
 
+from stages import words
 from stages.errors import InputError
 from stages.params import Params, explain
 from stages.results import Estimate, Results
 from tools.revisions import Files
-from tools.study.studies import Run, Study
+from tools.study.studies import FRESH_SEED, SELECTION_SEED, Run, Study
 
 
 class Experiment(NamedTuple):
@@ -45,6 +47,27 @@ class Ran(NamedTuple):
     def sweep(self) -> dict[float, Experiment]:
         """Return the experiments that each model's best step size was chosen from, by step size."""
         return {run.lr: self.experiments[run.name] for run in self.study.runs if isinstance(run.lr, float)}
+
+    def reported(self, key: str, usual: int) -> dict[int, Experiment]:
+        """Return the experiments with each model's best step size by what they changed this param to, in order."""
+        runs = {run.changes.get(key, usual): run.name for run in self.study.runs if run.lr == "best"}
+        return {value: self.experiments[runs[value]] for value in sorted(runs)}
+
+    def page(self, **values: object) -> str:
+        """Return the study's page: the template of its kind, filled with `values` and what all studies have."""
+        sweep = self.sweep()
+        return words.fill(
+            Path(__file__).with_name(f"{self.study.page}.md.jinja"),
+            words=words,
+            name=self.name,
+            question=self.study.question,
+            params=self.params,
+            seeds=(SELECTION_SEED, FRESH_SEED),
+            selection_replicates=next(iter(sweep.values())).replicates(),
+            lrs=", ".join(f"{lr:g}" for lr in sweep),
+            at_the_end=[name for name, lr in self.best.items() if lr in (min(sweep), max(sweep))],
+            **values,
+        )
 
 
 def run_study(name: str, study: Study, params: Params) -> Ran:
@@ -99,7 +122,7 @@ def params_of(study: Study, run: Run, params: Params, best: Mapping[str, float])
     try:
         return Params.model_validate(nested)
     except ValidationError as error:
-        raise InputError(f"tools/study/studies.py: {run.title}: {explain(error)}") from None
+        raise InputError(f"tools/study/studies.py: run {run.name}: {explain(error)}") from None
 
 
 def entries(study: Study) -> dict[str, dict[str, Any]]:

@@ -1,28 +1,18 @@
 """The figures of a study of depths; each draws from a table beside it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from stages import words
-from stages.files import replacing
-from stages.plot.figures import COLOURS, DOTS, NEUTRAL, OTHERS, RC, WIDTH
+from stages.plot.figures import COLOURS, DOTS, NEUTRAL, OTHERS, WIDTH, with_title
 
 MARKERS = "osD^"
-
-
-def save(path: Path, draw: Callable[[], Figure]) -> None:
-    """Write what `draw` returns as PNG, without the version of matplotlib in it."""
-    # From the defaults, since a user's own matplotlibrc must not change the bytes.
-    with style.context(["default", RC]), replacing(path) as partial:
-        draw().savefig(partial, format="png", metadata={"Software": None})
 
 
 def layers(count: int) -> str:
@@ -129,5 +119,4 @@ def _line(axes: Axes, rows: pd.DataFrame, look: tuple[str, str], label: str, shi
 def _finish(figure: Figure, title: str) -> Figure:
     handles, labels = figure.axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.suptitle(title, fontsize=12, x=0.01, ha="left")
-    return figure
+    return with_title(figure, title)

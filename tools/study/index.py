@@ -10,8 +10,7 @@ from matplotlib.figure import Figure
 
 from stages import words
 from stages.files import write_text
-from stages.plot.figures import COLOURS, INK, NEUTRAL, WIDTH
-from tools.study.figures import save
+from stages.plot.figures import COLOURS, INK, NEUTRAL, WIDTH, save, with_title
 from tools.study.studies import STUDIES
 
 MAPPED = ("recall", "recall-gru", "recall-lstm")
@@ -98,10 +97,5 @@ def draw(table: pd.DataFrame) -> Figure:
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     figure.supxlabel("delay: how many steps back the wanted number stood", fontsize=12)
-    figure.suptitle(
-        f"{TITLE}\n▲ ahead, ▼ behind, else the interval has 50 % in it; cell, parameters: layers",
-        fontsize=12,
-        x=0.01,
-        ha="left",
-    )
-    return figure
+    note = "▲ ahead, ▼ behind, else the interval has 50 % in it; cell, parameters: layers"
+    return with_title(figure, f"{TITLE}\n{note}")

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,13 @@ from matplotlib.ticker import PercentFormatter
 
 from stages import words
 from stages.files import write_text
-from stages.params import Params, split_pair
-from stages.plot.figures import DOTS, INK, NEUTRAL, WIDTH
+from stages.params import split_pair
+from stages.plot.figures import DOTS, INK, NEUTRAL, WIDTH, save, with_title
 from stages.results import ModelOutcome, Results, write_csv
 from stages.words import number, percent
 from tools.study.data_sets import mean_interval, shares_of_spread
 from tools.study.experiments import Experiment, Ran
-from tools.study.figures import save
-from tools.study.studies import FRESH_SEED, ORIGINAL_LR, SELECTION_SEED
+from tools.study.studies import ORIGINAL_LR
 
 SWEEP = (
     "run", "model", "lr", "test_median", "test_iqm", "test_iqm_low", "test_iqm_high", "solved", "solved_low",
@@ -29,34 +27,28 @@ COMPARISONS = ("run", "pair", "epoch", "p", "p_low", "p_high")
 REPORTED = "each model's best"
 
 
-class Answers(NamedTuple):
-    """What the study ran: `sweep` by step size, from which each model's `best` step size was chosen; `fresh`, the run
-    with these that is reported; `elsewhere`, runs on other data sets, by the settings that they were at.
-    """
-
-    sweep: Mapping[float, Experiment]
-    best: Mapping[str, float]
-    fresh: Experiment
-    elsewhere: Mapping[str, Sequence[Experiment]]
-
-    def titled(self) -> dict[str, Experiment]:
-        """Return the runs of the sweep and the one that is reported, by what they are called."""
-        sweep = {f"step size {lr:g}": one for lr, one in self.sweep.items()}
-        return sweep | {REPORTED: self.fresh}
-
-
 def write(ran: Ran, folder: Path) -> str:
     """Write the page, its tables and its figure; return the answer."""
-    elsewhere: dict[str, list[Experiment]] = {}
+    write_csv(folder / "sweep.csv", SWEEP, sweep_rows(ran))
+    write_csv(folder / "comparisons.csv", COMPARISONS, comparison_rows(titled(ran)))
+    draw(folder)
+    write_text(folder / "README.md", report(ran))
+    return sentences(ran)
+
+
+def titled(ran: Ran) -> dict[str, Experiment]:
+    """Return the runs of the sweep and the one that is reported, by what they are called."""
+    return {f"step size {lr:g}": one for lr, one in ran.sweep().items()} | {REPORTED: ran.experiments["best"]}
+
+
+def elsewhere(ran: Ran) -> dict[str, list[Experiment]]:
+    """Return the runs on other data sets, by the settings that they were at."""
+    found: dict[str, list[Experiment]] = {}
     for run in ran.study.runs:
         if "data.seed" in run.changes:
-            elsewhere.setdefault(run.title, []).append(ran.experiments[run.name])
-    study = Answers(ran.sweep(), ran.best, ran.experiments["best"], elsewhere)
-    write_csv(folder / "sweep.csv", SWEEP, sweep_rows(study))
-    write_csv(folder / "comparisons.csv", COMPARISONS, comparison_rows(study.titled()))
-    draw(folder)
-    write_text(folder / "README.md", report(study, ran.params))
-    return sentences(study, ran.params)
+            settings = "the default settings" if run.lr == "own" else "each model's best step size"
+            found.setdefault(settings, []).append(ran.experiments[run.name])
+    return found
 
 
 def draw(folder: Path) -> None:
@@ -64,17 +56,16 @@ def draw(folder: Path) -> None:
     save(folder / "answer.png", lambda: figure(pd.read_csv(folder / "comparisons.csv")))
 
 
-def sweep_rows(study: Answers) -> Iterator[tuple]:
+def sweep_rows(ran: Ran) -> Iterator[tuple]:
     """Yield the rows of SWEEP: a model in a run."""
     runs = [
-        (f"lr {lr}, selection seeds", one, dict.fromkeys(study.best, lr)) for lr, one in study.sweep.items()
+        (f"lr {lr}, selection seeds", one, dict.fromkeys(ran.best, lr)) for lr, one in ran.sweep().items()
     ]
-    runs.append(("best, fresh seeds", study.fresh, dict(study.best)))
+    runs.append(("best, fresh seeds", ran.experiments["best"], dict(ran.best)))
     for title, one, lrs in runs:
         for name, lr in lrs.items():
             test, _, solved, diverged = one.results.models[name].last
-            numbers = (test.median, *test.iqm, *solved, diverged)
-            yield title, name, lr, *("" if value is None else value for value in numbers)
+            yield title, name, lr, test.median, *test.iqm, *solved, diverged
 
 
 def comparison_rows(runs: Mapping[str, Experiment]) -> Iterator[tuple]:
@@ -84,18 +75,17 @@ def comparison_rows(runs: Mapping[str, Experiment]) -> Iterator[tuple]:
             yield title, *row
 
 
-def sentences(study: Answers, params: Params) -> str:
+def sentences(ran: Ran) -> str:
     """Return the answer: at the original's settings, with each model's best step size, and against the control."""
-    original, fresh = study.sweep[ORIGINAL_LR].results, study.fresh.results
-    primary = params.evaluate.primary
+    original, fresh = ran.sweep()[ORIGINAL_LR].results, ran.experiments["best"].results
+    params, primary = ran.params, ran.params.evaluate.primary
     names = first, second = split_pair(primary)
     early = "".join(
-        f"after {words.epochs(epoch)} {percent(original.models[first].earlier[epoch].solved.value)} of {first} and "
-        f"{percent(original.models[second].earlier[epoch].solved.value)} of {second} replicates have solved the task, "
-        "and "
+        f"after {words.epochs(epoch)} {percent(original.models[first].at(epoch).solved.value)} of {first} and "
+        f"{percent(original.models[second].at(epoch).solved.value)} of {second} replicates have solved the task, and "
         for epoch in original.models[first].earlier
     )
-    steps = ", ".join(f"{lr:g} for {name}" for name, lr in study.best.items())
+    steps = ", ".join(f"{lr:g} for {name}" for name, lr in ran.best.items())
     a, b = (fresh.models[name].last for name in names)
     text = [
         f"With the original's step size of {ORIGINAL_LR:g}, {early}after {words.epochs(params.train.epochs)} "
@@ -110,7 +100,7 @@ def sentences(study: Answers, params: Params) -> str:
     return " ".join(text)
 
 
-def elsewhere_sentence(elsewhere: Mapping[str, Sequence[Experiment]], params: Params) -> str:
+def elsewhere_sentence(ran: Ran) -> str:
     """Return how often each pair's first model beats the second on other data sets, by the settings of the runs."""
 
     def beats(ones: Sequence[Experiment], pair: str) -> str:
@@ -121,10 +111,10 @@ def elsewhere_sentence(elsewhere: Mapping[str, Sequence[Experiment]], params: Pa
         )
 
     parts = (
-        f"at {title} {' and '.join(beats(ones, pair) for pair in params.evaluate.compare)}"
-        for title, ones in elsewhere.items()
+        f"at {settings} {' and '.join(beats(ones, pair) for pair in ran.params.evaluate.compare)}"
+        for settings, ones in elsewhere(ran).items()
     )
-    one, *others = next(iter(elsewhere.values()))
+    one, *others = next(iter(elsewhere(ran).values()))
     replicates = f"{one.replicates()} replicates a model each"
     return f"On {1 + len(others)} other data sets, {replicates}: {'; '.join(parts)}."
 
@@ -134,7 +124,6 @@ def figure(comparisons: pd.DataFrame) -> Figure:
 
     Args:
         comparisons: reports/study/comparisons.csv, of which the run named `REPORTED` is set apart.
-
     """
     last = comparisons[comparisons["epoch"] == comparisons["epoch"].max()]
     groups = dict(list(last.groupby("pair", sort=False)))
@@ -158,32 +147,22 @@ def figure(comparisons: pd.DataFrame) -> Figure:
         word(0.02, -0.6, f"{second} ahead")
         word(0.98, -0.6, f"{first} ahead", ha="right")
         word(0.48, len(rows) - 1.25, "no difference", ha="right")
-    drawing.suptitle(
-        "How often a replicate of the first has the lower final test MSE; line: 95 % interval, each by itself",
-        fontsize=12, x=0.01, ha="left",
-    )  # fmt: skip
-    return drawing
+    title = (
+        "How often a replicate of the first has the lower final test MSE; line: 95 % interval, each by itself"
+    )
+    return with_title(drawing, title)
 
 
-def report(study: Answers, params: Params) -> str:
-    """Return reports/study/README.md."""
-    names, runs, pairs = list(study.best), study.titled(), params.evaluate.compare
-    earlier = study.fresh.results.models[names[0]].earlier
-    compared = [
-        *((words.epochs(epoch), epoch) for epoch in earlier),
-        (words.epochs(params.train.epochs), None),
-    ]
+def report(ran: Ran) -> str:
+    """Return the page."""
+    names, runs, params, fresh = list(ran.best), titled(ran), ran.params, ran.experiments["best"]
+    pairs, compared = params.evaluate.compare, fresh.results.epochs(params.train.epochs)
     first, _ = split_pair(params.evaluate.primary)
     questions = ["{} beats {}".format(*split_pair(pair)) for pair in pairs]
-    return words.fill(
-        Path(__file__).with_name("mean.md.jinja"),
-        replicates=study.fresh.replicates(),
-        lrs=", ".join(map(str, study.sweep)),
-        seeds=(SELECTION_SEED, FRESH_SEED),
-        sentences=sentences(study, params),
+    return ran.page(
+        replicates=fresh.replicates(),
+        sentences=sentences(ran),
         questions=[questions[0], *(question.removeprefix(f"{first} beats ") for question in questions[1:])],
-        epochs=words.epochs(params.train.epochs),
-        primary=params.evaluate.primary,
         outcomes=words.table(
             ["run", *(f"{name}: IQM of test MSE, solved" for name in names)],
             [
@@ -192,16 +171,23 @@ def report(study: Answers, params: Params) -> str:
             ],
         ),
         verdicts=words.table(
-            ["run", *(f"{pair}, {epochs}" for pair in pairs for epochs, _ in compared)],
+            ["run", *(f"{pair}, {words.epochs(epoch)}" for pair in pairs for epoch in compared)],
             [
-                [title, *(_verdict(one.results, pair, at) for pair in pairs for _, at in compared)]
+                [
+                    title,
+                    *(
+                        words.outcome(one.results.pairs[pair].at(epoch).test)
+                        for pair in pairs
+                        for epoch in compared
+                    ),
+                ]
                 for title, one in runs.items()
             ],
         ),
-        elsewhere=elsewhere_sentence(study.elsewhere, params),
+        elsewhere=elsewhere_sentence(ran),
         shares=words.table(
             ["at", *(f"{name}: data set, weights" for name in names)],
-            [[title, *_shares(ones, names)] for title, ones in study.elsewhere.items()],
+            [[settings, *_shares(ones, names)] for settings, ones in elsewhere(ran).items()],
         ),
     )
 
@@ -210,17 +196,10 @@ def _outcome(outcome: ModelOutcome) -> str:
     return f"{number(outcome.test.iqm.value)}, {percent(outcome.solved.value)}"
 
 
-def _verdict(results: Results, pair: str, at: int | None) -> str:
-    """Return how a pair compares after an epoch, None for the last."""
-    compared = results.pairs[pair]
-    return words.outcome((compared.last if at is None else compared.earlier[at]).test)
-
-
 def _shares(ones: Sequence[Experiment], names: Iterable[str]) -> Iterator[str]:
     last = [one.outcomes[one.outcomes["epoch"] == one.outcomes["epoch"].max()] for one in ones]
     shares = shares_of_spread(last)
-    for name in names:
-        yield ", ".join(map(percent, shares[name]))
+    return (", ".join(map(percent, shares[name])) for name in names)
 
 
 def _beats(results: Results, pair: str) -> str:

@@ -9,14 +9,12 @@ from matplotlib.figure import Figure
 
 from stages import words
 from stages.files import write_text
-from stages.plot.figures import DOTS, NEUTRAL, QUIET, WIDTH, colours
+from stages.plot.figures import DOTS, NEUTRAL, QUIET, WIDTH, colours, save, with_title
 from stages.plot.forecasts import section
 from stages.plot.report import verdict
 from stages.results import Forecasts, write_csv
 from stages.words import number
-from tools.study import figures
 from tools.study.experiments import Experiment, Ran, params_of
-from tools.study.studies import FRESH_SEED, SELECTION_SEED
 
 STEPS = ("model", "lr", "validation_mse", "chosen")
 HORIZON = ("horizon", "forecaster", "network", "rmse", "mae", "mase")
@@ -27,7 +25,7 @@ def write(ran: Ran, folder: Path) -> str:
     ahead = by_horizon(ran)
     write_csv(folder / "steps.csv", STEPS, step_rows(ran))
     write_csv(folder / "horizon.csv", HORIZON, horizon_rows(ahead))
-    figures.save(folder / "horizon.png", partial(figure, pd.read_csv(folder / "horizon.csv")))
+    save(folder / "horizon.png", partial(figure, pd.read_csv(folder / "horizon.csv")))
     best = next(run for run in ran.study.runs if run.name == "best")
     answer = verdict(ran.experiments["best"].results, params_of(ran.study, best, ran.params, ran.best))
     write_text(folder / "README.md", report(ran, ahead, answer))
@@ -43,13 +41,8 @@ def of(experiment: Experiment) -> Forecasts:
 def by_horizon(ran: Ran) -> dict[int, Forecasts]:
     """Return the forecasts of the runs with fresh seeds, by how far ahead they are."""
     assert ran.params.data.series is not None
-    own = ran.params.data.series.horizon
-    found = {
-        run.changes.get("data.series.horizon", own): of(ran.experiments[run.name])
-        for run in ran.study.runs
-        if run.lr == "best"
-    }
-    return dict(sorted(found.items()))
+    runs = ran.reported("data.series.horizon", ran.params.data.series.horizon)
+    return {horizon: of(one) for horizon, one in runs.items()}
 
 
 def step_rows(ran: Ran) -> Iterator[tuple]:
@@ -84,42 +77,31 @@ def figure(table: pd.DataFrame) -> Figure:
     axes.set_xlabel("rows ahead")
     axes.set_ylabel("RMSE on the test part")
     drawing.legend(loc="outside lower center", ncols=4, frameon=False, fontsize=10)
-    drawing.suptitle("How the error grows with the horizon", fontsize=12, x=0.01, ha="left")
-    return drawing
+    return with_title(drawing, "How the error grows with the horizon")
 
 
 def report(ran: Ran, ahead: Mapping[int, Forecasts], answer: str) -> str:
     """Return the page as Markdown."""
-    sweep, series = ran.sweep(), ran.params.data.series
+    sweep, best = ran.sweep(), ran.experiments["best"]
     flags = " ".join(f"-S data.series.lr.{name}={lr}" for name, lr in ran.best.items())
-    ends = {min(sweep), max(sweep)}
-    at_end = [name for name, lr in ran.best.items() if lr in ends]
-    return words.fill(
-        Path(__file__).with_name("series.md.jinja"),
-        name=ran.name,
-        question=ran.study.question,
+    return ran.page(
         answer=answer,
-        series=series,
-        params=ran.params,
-        epochs=words.epochs(ran.params.train.epochs),
-        selection_replicates=next(iter(sweep.values())).replicates(),
-        replicates=ran.experiments["best"].replicates(),
-        seeds=(SELECTION_SEED, FRESH_SEED),
+        series=ran.params.data.series,
+        replicates=best.replicates(),
         steps=words.table(
             ("model", *map(str, sweep), "chosen"),
             [
-                (name, *(number(of(one).models[name].validation) for one in sweep.values()), str(best))
-                for name, best in ran.best.items()
+                (name, *(number(of(one).models[name].validation) for one in sweep.values()), str(lr))
+                for name, lr in ran.best.items()
             ],
         ),
-        edge=f"The best one of {words.listed(at_end)} is at the end of what was tried." if at_end else "",
         command=f"dvc exp run -S data.task=forecast {flags}",
-        section=section(of(ran.experiments["best"])),
+        section=section(of(best)),
         horizons=words.table(
             ("forecaster", *map(str, ahead)),
             [
                 (name, *(number(found.errors()[name].rmse) for found in ahead.values()))
-                for name in of(ran.experiments["best"]).errors()
+                for name in of(best).errors()
                 if all(name in found.errors() for found in ahead.values())
             ],
         ),

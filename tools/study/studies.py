@@ -19,7 +19,6 @@ class Run(NamedTuple):
     """
 
     name: str
-    title: str
     replicates: int
     changes: Mapping[str, Any]
     lr: float | Literal["best", "own"]
@@ -35,6 +34,11 @@ class Group(NamedTuple):
     def models(self) -> dict[str, Architecture]:
         """Return the networks by the names of their entries under `models:`, the lowest first."""
         return {f"{one.cell}-{one.num_layers}x{one.hidden_size}": one for one in self.architectures}
+
+    def pairs(self) -> list[str]:
+        """Return each deeper network against the lowest."""
+        low, *deeper = self.models()
+        return [f"{deep} vs {low}" for deep in deeper]
 
 
 class Knob(NamedTuple):
@@ -65,93 +69,74 @@ class Study(NamedTuple):
 
 # The step size of the original experiment, and of the default run.
 ORIGINAL_LR = 0.01
+FRESH = {"train.seed": FRESH_SEED}
+
+
+def sweep(lrs: Sequence[float], replicates: int, changes: Mapping[str, Any] = {}) -> tuple[Run, ...]:
+    """Return the runs that each model's best step size is chosen from."""
+    return tuple(Run(f"lr-{lr}", replicates, {"train.seed": SELECTION_SEED, **changes}, lr) for lr in lrs)
 
 
 def mean() -> Study:
     """On the task of the original experiment, over step sizes and data sets."""
-    fresh = {"train.seed": FRESH_SEED}
-    data_sets = range(1, 11)
-    few = 20
+    data_sets, few = range(1, 11), 20
     return Study(
         question="Does a second layer help on the original task?",
         page="mean",
         changes={},
         runs=(
-            *(
-                Run(f"lr-{lr}", f"step size {lr:g}", 100, {"train.seed": SELECTION_SEED}, lr)
-                for lr in (0.0003, 0.001, 0.003, ORIGINAL_LR)
-            ),
-            Run("best", "each model's best", 100, fresh, "best"),
-            *(
-                Run(f"data-{seed}", "the default settings", few, {"data.seed": seed}, "own")
-                for seed in data_sets
-            ),
-            *(
-                Run(f"best-data-{seed}", "each model's best step size", few, fresh | {"data.seed": seed}, "best")
-                for seed in data_sets
-            ),
+            *sweep((0.0003, 0.001, 0.003, ORIGINAL_LR), replicates=100),
+            Run("best", 100, FRESH, "best"),
+            *(Run(f"data-{seed}", few, {"data.seed": seed}, "own") for seed in data_sets),
+            *(Run(f"best-data-{seed}", few, FRESH | {"data.seed": seed}, "best") for seed in data_sets),
         ),
-    )  # fmt: skip
+    )
 
 
 def depths(
     question: str,
-    data: Mapping[str, Any],
+    changes: Mapping[str, Any],
     knob: Knob,
     values: Sequence[int],
     cells: Sequence[str],
     wishes: Sequence[int],
     num_layers: Sequence[int],
-    train: Mapping[str, Any],
-    early: int,
     lrs: Sequence[float],
     selection_replicates: int,
     replicates: int,
 ) -> Study:
-    """Return a study of depths at matched parameters.
+    """Return a study of depths at matched parameters: half-way and at the end, each network against the lowest.
 
     Args:
         question: what it asks.
-        data: the data set, but for what is varied.
+        changes: of params.yaml, the task and the training, but for what is varied.
         knob: what is varied.
         values: its values.
         cells: of the networks.
         wishes: about how many parameters they have.
-        num_layers: their depths, the lowest first; every other is compared with it.
-        train: how they are trained.
-        early: after how many epochs they are compared besides the last.
+        num_layers: their depths, the lowest first.
         lrs: the step sizes to choose from.
         selection_replicates: of each model and step size.
         replicates: of each model and value.
     """
-    inputs = task(data["data.task"]).INPUT_SIZE
+    inputs, epochs = task(changes["data.task"]).INPUT_SIZE, changes["train.epochs"]
     groups = tuple(
         Group(cell, wish, matched(cell, inputs, wish, num_layers)) for cell in cells for wish in wishes
     )
-    compare = [f"{deep} vs {low}" for low, *deeper in (g.models() for g in groups) for deep in deeper]
-    middle = {"train.seed": SELECTION_SEED, knob.key: knob.middle}
+    compare = [pair for group in groups for pair in group.pairs()]
     return Study(
         question,
         "depths",
         {
-            **data,
-            **train,
-            "evaluate.at_epochs": [early],
+            **changes,
+            "train.eval_every": epochs // 20,
+            "evaluate.at_epochs": [epochs // 2],
             "evaluate.compare": compare,
             "evaluate.primary": compare[0],
         },
         (
-            *(Run(f"lr-{lr}", f"step size {lr:g}", selection_replicates, middle, lr) for lr in lrs),
-            *(
-                Run(
-                    str(value),
-                    f"{knob.word} {value}",
-                    replicates,
-                    {"train.seed": FRESH_SEED, knob.key: value},
-                    "best",
-                )
-                for value in values
-            ),
+            *sweep(lrs, selection_replicates, {knob.key: knob.middle}),
+            *(Run(str(value), replicates, FRESH | {knob.key: value}, "best") for value in values),
         ),
         groups,
         knob,
@@ -167,16 +152,15 @@ def recall(
     replicates: int = 20,
 ) -> Study:
     """How far back networks of the same size recall a number."""
+    data = {"data.task": "recall", "data.seq_length": 40}
     return depths(
         question="Do deeper networks of the same size remember longer?",
-        data={"data.task": "recall", "data.seq_length": 40},
+        changes=data | {"train.epochs": epochs, "train.clip_norm": 1.0},
         knob=Knob("data.delay", "delay", 18),
         values=values,
         cells=cells,
         wishes=wishes,
         num_layers=(1, 2, 4),
-        train={"train.epochs": epochs, "train.clip_norm": 1.0, "train.eval_every": epochs // 20},
-        early=epochs // 2,
         lrs=(0.0003, 0.001, 0.003, 0.01, 0.03),
         selection_replicates=selection_replicates,
         replicates=replicates,
@@ -185,22 +169,15 @@ def recall(
 
 def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 3, replicates: int = 4) -> Study:
     """The problem that the literature compares cells by."""
-    epochs = 200
+    data = {"data.task": "adding", "data.num_samples": 2000}
     return depths(
         question="Do deeper networks of the same size add better?",
-        data={"data.task": "adding", "data.num_samples": 2000},
+        changes=data | {"train.epochs": 200, "train.batch_size": 100, "train.clip_norm": 1.0},
         knob=Knob("data.seq_length", "length", 100),
         values=values,
         cells=("rnn_tanh", "gru", "lstm"),
         wishes=(1000,),
         num_layers=(1, 2),
-        train={
-            "train.epochs": epochs,
-            "train.batch_size": 100,
-            "train.clip_norm": 1.0,
-            "train.eval_every": epochs // 20,
-        },
-        early=epochs // 2,
         lrs=(0.003, 0.01),
         selection_replicates=selection_replicates,
         replicates=replicates,
@@ -214,25 +191,15 @@ def series(
     replicates: int = 20,
 ) -> Study:
     """Which step size each network takes to forecast the series of params.yaml, and how far ahead it can."""
-    fresh = {"train.seed": FRESH_SEED}
     return Study(
         question="Does a network forecast this series better than the baselines, and does a second layer help?",
         page="series",
         changes={"data.task": "forecast"},
         runs=(
+            *sweep(lrs, selection_replicates),
+            Run("best", replicates, FRESH, "best"),
             *(
-                Run(f"lr-{lr}", f"step size {lr:g}", selection_replicates, {"train.seed": SELECTION_SEED}, lr)
-                for lr in lrs
-            ),
-            Run("best", "each model's best", replicates, fresh, "best"),
-            *(
-                Run(
-                    f"horizon-{h}",
-                    f"{h} ahead",
-                    selection_replicates,
-                    fresh | {"data.series.horizon": h},
-                    "best",
-                )
+                Run(f"horizon-{h}", selection_replicates, FRESH | {"data.series.horizon": h}, "best")
                 for h in horizons
             ),
         ),

@@ -95,7 +95,7 @@ def test_every_run_of_every_study_has_valid_params(name: str, params: Params) ->
 
 def test_a_delay_beyond_the_sequence_gets_a_line(params: Params) -> None:
     study = studies.recall(values=(10, 40))
-    with pytest.raises(InputError, match=r"delay 40: data\.delay: found 40; allowed: with data\.task recall"):
+    with pytest.raises(InputError, match=r"run 40: data\.delay: found 40; allowed: with data\.task recall"):
         duration.announcement("recall", study, params)
 
 
@@ -265,8 +265,8 @@ def test_what_depth_is_worth(early: str, last: str, text: str) -> None:
 
 
 def test_the_figures_have_a_panel_a_budget_and_a_line_a_depth(ran: Ran) -> None:
-    found, groups = depths.grid(ran), ran.study.groups
-    solved = pd.DataFrame(depths.solved_rows(found, groups, recall=True), columns=depths.SOLVED)
+    found = depths.grid(ran)
+    solved = pd.DataFrame(depths.solved_rows(found), columns=depths.SOLVED)
     figure = figures.solved(solved, "delay", 0.9)
     assert len(figure.axes) == 2
     lines = {line.get_label(): line for line in figure.axes[1].get_lines()}
@@ -274,7 +274,7 @@ def test_the_figures_have_a_panel_a_budget_and_a_line_a_depth(ran: Ran) -> None:
     assert np.asarray(lines["2 layers"].get_ydata()).tolist() == RATES[2]
     across = [np.unique(np.asarray(line.get_xdata())).tolist() for line in figure.axes[1].get_lines()]
     assert sorted(x for x in across if len(x) == 1) == [[12], [14], [16]]
-    improvement = pd.DataFrame(depths.improvement_rows(found, groups), columns=depths.IMPROVEMENT)
+    improvement = pd.DataFrame(depths.improvement_rows(found), columns=depths.IMPROVEMENT)
     against = figures.improvement(improvement, "delay", found.level)
     labels = {line.get_label() for line in against.axes[1].get_lines()}
     assert {"2 layers against 1", "4 layers against 1"} <= labels
@@ -282,14 +282,12 @@ def test_the_figures_have_a_panel_a_budget_and_a_line_a_depth(ran: Ran) -> None:
 
 def test_what_others_found_is_held_against_the_tables(ran: Ran) -> None:
     found = depths.grid(ran)
-    flat, deep, other = (depths.agreement(one, found, ran.study.groups) for one in depths.ANCHORS["recall"])
+    flat, deep, other = (depths.agreement(one, found) for one in depths.ANCHORS["recall"])
     assert flat == "deeper ahead in 1, behind in 1 of 8 comparisons: disagrees there"
     assert deep == "deeper ahead in 1, behind in 1 of 8 comparisons: agrees there"
     assert other == "nothing to compare"
     (bai,) = depths.ANCHORS["adding"]
-    assert depths.agreement(bai, found, ran.study.groups) == (
-        "at a delay of 20: rnn_tanh solved by up to 100 %, disagrees"
-    )
+    assert depths.agreement(bai, found) == "at a delay of 20: rnn_tanh solved by up to 100 %, disagrees"
 
 
 def test_the_list_of_studies_says_what_each_found(

@@ -17,8 +17,9 @@ from tests.conftest import TOP, Run
 from tests.tools import conftest as made_up
 from tools.study import experiments, mean, studies
 from tools.study.data_sets import mean_interval, shares_of_spread, variance_shares
-from tools.study.experiments import Experiment, best_steps, read_experiment, run_study
-from tools.study.mean import REPORTED, Answers
+from tools.study.experiments import Experiment, Ran, best_steps, read_experiment, run_study
+from tools.study.mean import REPORTED
+from tools.study.studies import Run as StudyRun
 
 PAIRS = ["stacked vs single", "stacked vs wide"]
 BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}
@@ -68,6 +69,20 @@ SWEEP = {
 }
 
 
+def answered(
+    params: Params,
+    fresh: Experiment,
+    sweep: dict[float, Experiment] = SWEEP,
+    elsewhere: tuple[Experiment, ...] = (),
+) -> Ran:
+    """Return a study of which these runs came out; `elsewhere` is on other data sets, with the default settings."""
+    runs = [(StudyRun(f"lr-{lr}", 3, {}, lr), one) for lr, one in sweep.items()]
+    runs.append((StudyRun("best", 3, {}, "best"), fresh))
+    runs += [(StudyRun(f"data-{n}", 3, {"data.seed": n}, "own"), one) for n, one in enumerate(elsewhere)]
+    study = studies.mean()._replace(runs=tuple(run for run, _ in runs))
+    return Ran("mean", study, params, BEST, {run.name: one for run, one in runs})
+
+
 def test_each_models_best_step_has_the_lowest_mean_and_the_first_of_equals() -> None:
     assert best_steps(SWEEP, list(BEST)) == BEST
 
@@ -78,7 +93,7 @@ def test_selection_and_report_use_other_seeds_than_each_other_and_than_the_defau
 
 def test_the_answer_is_three_sentences_from_the_numbers(params: Params) -> None:
     fresh = experiment(1e-5, 1e-5, 1e-5, p=0.8, verdict="better", solved=0.9)
-    assert mean.sentences(Answers(SWEEP, BEST, fresh, {}), params) == (
+    assert mean.sentences(answered(params, fresh)) == (
         "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
         "inconclusive, where 39 % or less, or 61 % or more would have shown. With each model's best step size (0.003 "
@@ -96,7 +111,7 @@ def test_too_few_replicates_and_other_settings_change_the_answer(
     few = experiment(1e-5, 1e-5, 1e-5, detectable=None)
     late = {name: one._replace(earlier={200: one.last}) for name, one in few.results.models.items()}
     original = few._replace(results=few.results._replace(models=late))
-    text = mean.sentences(Answers({0.02: original}, BEST, few, {}), params)
+    text = mean.sentences(answered(params, few, {0.02: original}))
     assert text.startswith(
         "With the original's step size of 0.02, after 200 epochs 50 % of stacked and 50 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
@@ -106,9 +121,9 @@ def test_too_few_replicates_and_other_settings_change_the_answer(
 
 def test_page_and_tables_show_every_run(params: Params) -> None:
     fresh = experiment(1e-5, 2e-5, 3e-5, p=0.8)
-    elsewhere = {"the default settings": [experiment(1e-5, 1e-5, 1e-5, p=p) for p in (0.5, 0.7)]}
-    ran = Answers(SWEEP, BEST, fresh, elsewhere)
-    page = mean.report(ran, params)
+    elsewhere = experiment(1e-5, 1e-5, 1e-5, p=0.5), experiment(1e-5, 1e-5, 1e-5, p=0.7)
+    ran = answered(params, fresh, elsewhere=elsewhere)
+    page = mean.report(ran)
     assert "\n![How often stacked beats single, and how often wide, at each step size](answer.png)\n" in page
     assert "| step size 0.003 | 2e-05, 50 % | 2e-05, 50 % | 1e-05, 50 % |" in page
     assert "| each model's best | 1e-05, 50 % | 2e-05, 50 % | 3e-05, 50 % |" in page
@@ -120,10 +135,10 @@ def test_page_and_tables_show_every_run(params: Params) -> None:
         "pairs (0 to 100 %) and stacked beats wide in 60 % of pairs (0 to 100 %)."
     ) in page.split("\n")
     assert "| the default settings | 2 %, 98 % |" in page
-    runs = ran.titled()
+    runs = mean.titled(ran)
     *_, without_interval, _, _, last = mean.sweep_rows(ran)
     assert last == ("best, fresh seeds", "wide", 0.001, 0.002, 3e-5, 0.001, math.inf, 0.5, 0.4, 0.6, 0.0)
-    assert without_interval[:7] == ("lr 0.01, selection seeds", "wide", 0.01, 0.002, math.inf, "", "")
+    assert without_interval[:7] == ("lr 0.01, selection seeds", "wide", 0.01, 0.002, math.inf, None, None)
     assert list(mean.comparison_rows(runs))[-1] == ("each model's best", PAIRS[1], 1000, 0.8, 0.5, 0.7)
 
 

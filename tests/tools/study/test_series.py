@@ -11,7 +11,7 @@ from tests.conftest import TOP
 from tests.plot.test_forecasts import forecasts
 from tests.tools.study.test_mean import experiment
 from tools.study import experiments, series, studies
-from tools.study.duration import sequences
+from tools.study.duration import data_set
 from tools.study.experiments import Experiment, run_study
 
 GAIN: tuple[Estimate, Verdict] = (Estimate(0.1, -0.2, 0.4), "inconclusive")
@@ -89,5 +89,6 @@ def test_steps_are_chosen_on_the_validation_part_and_told(
 
 def test_a_series_says_how_many_windows_it_has(params: Params) -> None:
     with contextlib.chdir(TOP):
-        assert sequences(params.data.model_copy(update={"task": "forecast"})) == (151, 72)
-    assert sequences(params.data) == (1000, 1000)
+        found = data_set(params.data.model_copy(update={"task": "forecast"}))
+    assert (found.x_train.shape, len(found.x_test)) == ((151, 20, 1), 72)
+    assert data_set(params.data).x_train.shape == (1000, 20, 1)
