@@ -7,6 +7,7 @@ is the first stage: the others come after it, since what it makes is a dependenc
 """
 
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
 
@@ -115,36 +116,40 @@ class Params(_Section):
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
+        for key, found, allowed in self._contradictions():
+            raise ValueError(_wrong(key, found, allowed))
+        return self
+
+    def _contradictions(self) -> Iterator[tuple[str, object, str]]:
+        """Yield a key that others contradict, what was found there, and what they allow."""
         data, train, evaluate = self.data, self.train, self.evaluate
         if data.task == "recall" and (data.delay is None or data.delay >= data.seq_length):
             allowed = f"with data.task recall a whole number below data.seq_length, {data.seq_length}"
-            raise ValueError(_wrong("data.delay", data.delay, allowed))
+            yield "data.delay", data.delay, allowed
         if data.task == "adding" and data.seq_length < 2:
-            raise ValueError(_wrong("data.seq_length", data.seq_length, "with data.task adding 2 or more"))
-        if data.task == "forecast":
-            if data.series is None:
-                raise ValueError(_wrong("data.series", None, "with data.task forecast a section of keys"))
-            shares = data.series.test_share, data.series.validation_share
+            yield "data.seq_length", data.seq_length, "with data.task adding 2 or more"
+        if data.task == "forecast" and data.series is None:
+            yield "data.series", None, "with data.task forecast a section of keys"
+        if series := data.forecast:
+            shares = series.test_share, series.validation_share
             if sum(shares) >= 1:
                 allowed = "test_share and validation_share together below 1, since the rest is trained on"
-                raise ValueError(_wrong("data.series", shares, allowed))
-            if len({data.series.column, *data.series.inputs}) <= len(data.series.inputs):
-                allowed = "other columns than data.series.column, each once"
-                raise ValueError(_wrong("data.series.inputs", data.series.inputs, allowed))
+                yield "data.series", shares, allowed
+            if len({series.column, *series.inputs}) <= len(series.inputs):
+                yield "data.series.inputs", series.inputs, "other columns than data.series.column, each once"
         elif train.batch_size is not None and train.batch_size > data.num_samples:
             allowed = f"at most data.num_samples, {data.num_samples}, or blank"
-            raise ValueError(_wrong("train.batch_size", train.batch_size, allowed))
+            yield "train.batch_size", train.batch_size, allowed
         if train.engine == "exact" and train.device == "cuda":
             allowed = "with train.engine exact cpu or auto (train.engine torch has the others)"
-            raise ValueError(_wrong("train.device", train.device, allowed))
+            yield "train.device", train.device, allowed
         pairs = [frozenset(split_pair(pair)) for pair in evaluate.compare]
         for pair, models in zip(evaluate.compare, pairs, strict=True):
             if len(models) == 1 or pairs.count(models) > 1:
-                raise ValueError(_wrong("evaluate.compare", pair, "two different models, each two once"))
+                yield "evaluate.compare", pair, "two different models, each two once"
         if evaluate.primary not in evaluate.compare:
             allowed = f"one of evaluate.compare, {', '.join(evaluate.compare) or 'which is empty'}"
-            raise ValueError(_wrong("evaluate.primary", evaluate.primary, allowed))
-        return self
+            yield "evaluate.primary", evaluate.primary, allowed
 
 
 SECTIONS: dict[str, type[_Section]] = {

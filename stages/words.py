@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -94,6 +94,12 @@ def table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:
         *(map(markdown, row) for row in rows),
     ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def records(rows: Iterable[Mapping[str, str]]) -> str:
+    """Return rows of plain text as a Markdown table, a column a key of the first; what another lacks is blank."""
+    rows = list(rows)
+    return table(rows[0], [[row.get(column, "") for column in rows[0]] for row in rows])
 
 
 def fill(template: Path, **values: object) -> str:

@@ -11,7 +11,6 @@ from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, colours, with_
 from stages.results import Estimate, Forecasts
 from stages.words import number, percent
 
-COLUMNS = ("forecaster", "RMSE", "MAE", "MASE", "MSE against the best baseline's", "verdict")
 MOST_ROWS = 24  # of the table of what comes next; details.json has all
 ACROSS = 70  # characters, for which a figure has room
 
@@ -36,20 +35,12 @@ def sentence(found: Forecasts) -> str:
 
 def section(found: Forecasts) -> str:
     """Return the tables of errors and of what comes next."""
-    ahead = {name: [number(value) for value in one.next] for name, one in found.baselines.items()}
-    for name, one in found.models.items():
-        ahead[name] = [
-            f"{number(median)} ({number(low)} to {number(high)})"
-            for median, low, high in zip(one.next.median, one.next.q25, one.next.q75, strict=True)
-        ]
-    steps = zip(*ahead.values(), strict=True)
-    rows = [(f"{step}", *texts) for step, texts in enumerate(steps, start=1)][:MOST_ROWS]
     return (
-        f"{words.table(COLUMNS, _rows(found))}\n\nErrors are of the test part, in the series' own unit, each "
+        f"{words.records(_errors(found))}\n\nErrors are of the test part, in the series' own unit, each "
         "network's of its replicate nearest the median; the intervals are over "
         f"{len(found.starts)} consecutive blocks of the test part, since errors that follow each other are alike, and "
         f"together right 19 times in 20.\n\nAfter {found.times[-1]} comes, with the middle half of the replicates:\n\n"
-        f"{words.table(('rows ahead', *ahead), rows)}"
+        f"{words.records(_ahead(found))}"
     )
 
 
@@ -105,20 +96,30 @@ def _mark(axes: Axes, texts: list[str]) -> None:
     axes.set_xticks(range(0, len(texts), every), texts[::every])
 
 
-def _rows(found: Forecasts) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of COLUMNS."""
-    errors = found.errors()
-    for name, of_one in errors.items():
+def _errors(found: Forecasts) -> Iterator[dict[str, str]]:
+    """Yield a row for each baseline and model."""
+    for name, of_one in found.errors().items():
         model = found.models.get(name)
         against = "the best" if name == found.best else ""
-        yield (
-            name,
-            number(of_one.rmse),
-            number(of_one.mae),
-            number(of_one.mase),
-            _against(model.gain, found.level) if model else against,
-            model.verdict if model else "",
-        )
+        yield {
+            "forecaster": name,
+            "RMSE": number(of_one.rmse),
+            "MAE": number(of_one.mae),
+            "MASE": number(of_one.mase),
+            "MSE against the best baseline's": _against(model.gain, found.level) if model else against,
+            "verdict": model.verdict if model else "",
+        }
+
+
+def _ahead(found: Forecasts) -> Iterator[dict[str, str]]:
+    """Yield a row for each of the next steps."""
+    for step in range(min(len(found.baselines[found.best].next), MOST_ROWS)):
+        row = {"rows ahead": f"{step + 1}"}
+        row |= {name: number(one.next[step]) for name, one in found.baselines.items()}
+        for name, one in found.models.items():
+            median, low, high = (number(values[step]) for values in one.next)
+            row[name] = f"{median} ({low} to {high})"
+        yield row
 
 
 def _against(gained: Estimate | None, level: float) -> str:

@@ -18,11 +18,6 @@ ALT_TEXTS = {
     "cost": "Test MSE against the multiply-adds spent on training, a panel a model",
     "predictions": "Predicted against true targets of the test sequences, a panel a model",
 }
-SUMMARY_COLUMNS = ("model", "solved", "typical test MSE", "verdict")
-MODEL_COLUMNS = (
-    "model", "parameters", "multiply-adds", "training MSE", "test MSE", "IQM", "R2", "solved", "diverged",
-)  # fmt: skip
-PAIR_COLUMNS = ("pair", "MSE", "P", "interval", "p value", "verdict", "detects", "difference solved")
 
 
 def verdict(results: Results, params: Params) -> str:
@@ -65,11 +60,11 @@ def report(results: Results, params: Params, note: str) -> str:
     return words.fill(
         Path(__file__).with_name("report.md.jinja"),
         verdict=verdict(results, params),
-        summary=words.table(SUMMARY_COLUMNS, _summary_rows(results)),
+        summary=words.records(_summary(results)),
         epochs=results.epochs(params.train.epochs)[::-1],
-        models=lambda epoch: words.table(MODEL_COLUMNS, _model_rows(results, epoch)),
+        models=lambda epoch: words.records(_models(results, epoch)),
         has_pairs=bool(results.pairs),
-        pairs=lambda epoch: words.table(PAIR_COLUMNS, _pair_rows(results, epoch)),
+        pairs=lambda epoch: words.records(_pairs(results, epoch)),
         params=params,
         words=words,
         figures={figure_path(name).relative_to(REPORTS): text for name, text in alt_texts.items()},
@@ -106,55 +101,58 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
     return f"{' and '.join(shares)} replicates have solved the task ({solved(results, params)})"
 
 
-def _summary_rows(results: Results) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of SUMMARY_COLUMNS after the last epoch."""
+def _summary(results: Results) -> Iterator[dict[str, str]]:
+    """Yield a row a model, of what it came to after the last epoch."""
     against: dict[str, list[str]] = {name: [] for name in results.models}
     for pair, compared in results.pairs.items():
         first, second = split_pair(pair)
         against[first].append(f"{compared.last.test.verdict} against {second}")
     for name, model in results.models.items():
-        yield (
-            name,
-            words.with_interval(model.last.solved, percent),
-            words.with_interval(model.last.test.iqm, number),
-            ", ".join(against[name]),
-        )
+        yield {
+            "model": name,
+            "solved": words.with_interval(model.last.solved, percent),
+            "typical test MSE": words.with_interval(model.last.test.iqm, number),
+            "verdict": ", ".join(against[name]),
+        }
 
 
-def _model_rows(results: Results, epoch: int) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of MODEL_COLUMNS after an epoch; then the baselines'."""
+def _models(results: Results, epoch: int) -> Iterator[dict[str, str]]:
+    """Yield a row a model, of all numbers after an epoch; then a row a baseline."""
     for name, model in results.models.items():
         outcome = model.at(epoch)
-        yield (
-            name,
-            f"{model.parameters:,}",
-            f"{model.multiply_adds:,}",
-            number(outcome.train.median),
-            number(outcome.test.median),
-            words.with_interval(outcome.test.iqm, number),
-            number(outcome.test.r2),
-            words.with_interval(outcome.solved, percent),
-            percent(outcome.diverged),
-        )
+        yield {
+            "model": name,
+            "parameters": f"{model.parameters:,}",
+            "multiply-adds": f"{model.multiply_adds:,}",
+            "training MSE": number(outcome.train.median),
+            "test MSE": number(outcome.test.median),
+            "IQM": words.with_interval(outcome.test.iqm, number),
+            "R2": number(outcome.test.r2),
+            "solved": words.with_interval(outcome.solved, percent),
+            "diverged": percent(outcome.diverged),
+        }
     mean, least_squares, _ = results.baseline
-    for text, mse in (("constant predictor", mean), ("least squares on all numbers", least_squares)):
-        shown = [number(mse.train), number(mse.test)] if mse else ["none", "none"]
-        yield text, "", "", *shown, *[""] * 4
+    for text, mse in ((words.CONSTANT, mean), ("least squares on all numbers", least_squares)):
+        test, train = (number(mse.test), number(mse.train)) if mse else ("none", "none")
+        yield {"model": text, "training MSE": train, "test MSE": test}
 
 
-def _pair_rows(results: Results, epoch: int) -> Iterator[tuple[str, ...]]:
-    """Yield the rows of PAIR_COLUMNS after an epoch."""
+def _pairs(results: Results, epoch: int) -> Iterator[dict[str, str]]:
+    """Yield two rows a pair, of all numbers after an epoch: by the test MSE and by the training MSE."""
     for pair, compared in results.pairs.items():
         outcome = compared.at(epoch)
         for part in Split._fields:
             measure: PairMeasure = getattr(outcome, part)
-            yield (
-                pair,
-                part,
-                number(measure.p.value),
-                f"{words.interval(measure.p, number)} ({words.level(measure.level)})",
-                number(measure.p_value),
-                measure.verdict,
-                number(measure.detectable) if measure.verdict == "inconclusive" else "",
-                words.with_interval(outcome.solved_difference, percent) if part == "test" else "",
-            )
+            interval = words.interval(measure.p, number)
+            yield {
+                "pair": pair,
+                "MSE": part,
+                "P": number(measure.p.value),
+                "interval": f"{interval} ({words.level(measure.level)})",
+                "p value": number(measure.p_value),
+                "verdict": measure.verdict,
+                "detects": number(measure.detectable) if measure.verdict == "inconclusive" else "",
+                "difference solved": words.with_interval(outcome.solved_difference, percent)
+                if part == "test"
+                else "",
+            }

@@ -237,9 +237,9 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
     def by_value(columns: Sequence[str], cell: Callable[[str, int, int], str]) -> list[str]:
         """Return a table for each number of epochs, a row a value."""
         return [
-            words.table(
-                [word, *columns],
-                [[str(value), *(cell(name, value, epoch) for name in columns)] for value in found.values],
+            words.records(
+                {word: str(value)} | {name: cell(name, value, epoch) for name in columns}
+                for value in found.values
             )
             for epoch in found.epochs
         ]
@@ -255,18 +255,15 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
             f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}"
             for group in study.groups
         ],
-        models=words.table(
-            ["model", "parameters", "10^9 multiply-adds to train", "step size", "span"],
-            [
-                [
-                    name,
-                    f"{one.parameters():,}",
-                    f"{cost * one.multiply_adds(data.seq_length) / 1e9:.3g}",
-                    f"{ran.best[name]:g}",
-                    _span(found, spans[name, found.epochs[-1]]),
-                ]
-                for name, one in study.models().items()
-            ],
+        models=words.records(
+            {
+                "model": name,
+                "parameters": f"{one.parameters():,}",
+                "10^9 multiply-adds to train": f"{cost * one.multiply_adds(data.seq_length) / 1e9:.3g}",
+                "step size": f"{ran.best[name]:g}",
+                "span": _span(found, spans[name, found.epochs[-1]]),
+            }
+            for name, one in study.models().items()
         ),
         shares=by_value(names, lambda name, *at: percent(found.share(name, *at))),
         verdicts=by_value(pairs, lambda pair, *at: words.outcome(found.improvement(pair, *at))),

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from stages import words
 from stages.errors import InputError
 from stages.params import Params, explain
-from stages.results import Estimate, Results
+from stages.results import Results
 from tools.revisions import Files
 from tools.study.studies import FRESH_SEED, SELECTION_SEED, Run, Study
 
@@ -28,11 +28,6 @@ class Experiment(NamedTuple):
     def replicates(self) -> int:
         """Return how many replicates of each model there are."""
         return int(self.outcomes["replicate"].nunique())
-
-    def last(self, pair: str) -> Estimate:
-        """Return how often the first of a pair beats the second after the last epoch, at 95 % by itself."""
-        rows = self.comparisons[self.comparisons["pair"] == pair]
-        return Estimate(*rows.loc[rows["epoch"].idxmax(), ["p", "p_low", "p_high"]])
 
 
 class Ran(NamedTuple):

@@ -1,6 +1,6 @@
 """The figures of a study of depths; each draws from a table beside it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 from itertools import product
 
 import numpy as np
@@ -20,10 +20,18 @@ def layers(count: int) -> str:
     return f"{count} layer{'' if count == 1 else 's'}"
 
 
-def looks(depths: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """Return a colour and a marker for each depth; one and two layers have those of `single` and `stacked`."""
+def looks(depths: Iterable[int], values: pd.Series) -> dict[int, tuple[str, str, float]]:
+    """Return a colour and a marker for each depth, and how far aside its points are, so that no interval is covered.
+
+    One and two layers have the colours of `single` and `stacked`.
+    """
     colours = (COLOURS["single"], COLOURS["stacked"], COLOURS["wide"], *OTHERS)
-    return {depth: (colours[i], MARKERS[i % len(MARKERS)]) for i, depth in enumerate(sorted(depths))}
+    depths, across = sorted(set(depths)), np.unique(values)
+    step = float(np.diff(across).min()) if len(across) > 1 else 1.0
+    return {
+        depth: (colours[i], MARKERS[i % len(MARKERS)], 0.1 * step * (i - (len(depths) - 1) / 2))
+        for i, depth in enumerate(depths)
+    }
 
 
 def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
@@ -35,13 +43,12 @@ def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
         solved_r2: from which test R2 on the task is solved.
     """
     figure, panels = _panels(table, knob, "solved")
-    look = looks(list(table["num_layers"].unique()))
+    look = looks(table["num_layers"], table["value"])
     for axes, rows in panels:
         for depth, of_depth in rows.groupby("num_layers"):
-            colour, _ = look[depth]
-            _line(axes, of_depth, look[depth], layers(depth), shift=_shift(look, depth, table["value"]))
+            _line(axes, of_depth, look[depth], layers(depth))
             for reach in of_depth["reach"].dropna().unique():
-                axes.axvline(reach, color=colour, linestyle=DOTS, linewidth=1.5)
+                axes.axvline(reach, color=look[depth][0], linestyle=DOTS, linewidth=1.5)
     title = f"Replicates that have solved the task (test R2 of {solved_r2:g} or more), with 95 % intervals"
     if table["reach"].notna().any():
         title += f"\nDotted: the longest {knob} that so many linear layers of this size answer exactly"
@@ -57,19 +64,11 @@ def improvement(table: pd.DataFrame, knob: str, level: float) -> Figure:
         level: of the intervals.
     """
     figure, panels = _panels(table, knob, "deeper beats shallower")
-    depths = sorted({*table["num_layers"], *table["against"]})
-    look = looks(depths)
+    look = looks([*table["num_layers"], *table["against"]], table["value"])
     for axes, rows in panels:
         axes.axhline(0.5, color=NEUTRAL, linestyle=DOTS)
-        for depth, of_depth in rows.groupby("num_layers"):
-            against = of_depth["against"].iloc[0]
-            _line(
-                axes,
-                of_depth,
-                look[depth],
-                f"{layers(depth)} against {against}",
-                shift=_shift(look, depth, table["value"]),
-            )
+        for (depth, against), of_depth in rows.groupby(["num_layers", "against"]):
+            _line(axes, of_depth, look[depth], f"{layers(depth)} against {against}")
     title = f"How often a replicate of the deeper network has the lower test MSE, with {words.level(level)} intervals"
     return _finish(figure, f"{title}\nAbove the dotted line the deeper is ahead")
 
@@ -101,17 +100,10 @@ def _panels(table: pd.DataFrame, knob: str, up: str) -> tuple[Figure, list[tuple
     return figure, panels
 
 
-def _shift(look: Mapping[int, object], depth: int, values: pd.Series) -> float:
-    """Return how far a depth's points are moved aside, so that their intervals do not cover each other."""
-    across = np.unique(values)
-    step = np.diff(across).min() if len(across) > 1 else 1.0
-    return float(0.1 * step * (list(look).index(depth) - (len(look) - 1) / 2))
-
-
-def _line(axes: Axes, rows: pd.DataFrame, look: tuple[str, str], label: str, shift: float) -> None:
+def _line(axes: Axes, rows: pd.DataFrame, look: tuple[str, str, float], label: str) -> None:
     """Draw shares with their intervals."""
-    colour, marker = look
-    x = rows["value"] + shift
+    colour, marker, aside = look
+    x = rows["value"] + aside
     axes.vlines(x, rows["low"], rows["high"], color=colour, linewidth=1.3, alpha=0.7)
     axes.plot(x, rows["share"], color=colour, marker=marker, markersize=6, linewidth=1.6, label=label)
 

@@ -1,6 +1,6 @@
 """The page of the study `mean`: three sentences, one figure, and what other data sets say."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -104,7 +104,7 @@ def elsewhere_sentence(ran: Ran) -> str:
     """Return how often each pair's first model beats the second on other data sets, by the settings of the runs."""
 
     def beats(ones: Sequence[Experiment], pair: str) -> str:
-        mean = mean_interval([one.last(pair).value for one in ones])
+        mean = mean_interval([one.results.pairs[pair].last.test.p.value for one in ones])
         first, second = split_pair(pair)
         return (
             f"{first} beats {second} in {percent(mean.value)} of pairs ({words.interval(mean, words.chance)})"
@@ -163,31 +163,24 @@ def report(ran: Ran) -> str:
         replicates=fresh.replicates(),
         sentences=sentences(ran),
         questions=[questions[0], *(question.removeprefix(f"{first} beats ") for question in questions[1:])],
-        outcomes=words.table(
-            ["run", *(f"{name}: IQM of test MSE, solved" for name in names)],
-            [
-                [title, *(_outcome(one.results.models[name].last) for name in names)]
-                for title, one in runs.items()
-            ],
+        outcomes=words.records(
+            {"run": title}
+            | {f"{name}: IQM of test MSE, solved": _outcome(one.results.models[name].last) for name in names}
+            for title, one in runs.items()
         ),
-        verdicts=words.table(
-            ["run", *(f"{pair}, {words.epochs(epoch)}" for pair in pairs for epoch in compared)],
-            [
-                [
-                    title,
-                    *(
-                        words.outcome(one.results.pairs[pair].at(epoch).test)
-                        for pair in pairs
-                        for epoch in compared
-                    ),
-                ]
-                for title, one in runs.items()
-            ],
+        verdicts=words.records(
+            {"run": title}
+            | {
+                f"{pair}, {words.epochs(epoch)}": words.outcome(one.results.pairs[pair].at(epoch).test)
+                for pair in pairs
+                for epoch in compared
+            }
+            for title, one in runs.items()
         ),
         elsewhere=elsewhere_sentence(ran),
-        shares=words.table(
-            ["at", *(f"{name}: data set, weights" for name in names)],
-            [[settings, *_shares(ones, names)] for settings, ones in elsewhere(ran).items()],
+        shares=words.records(
+            {"at": settings} | {f"{name}: data set, weights": share for name, share in _shares(ones).items()}
+            for settings, ones in elsewhere(ran).items()
         ),
     )
 
@@ -196,10 +189,9 @@ def _outcome(outcome: ModelOutcome) -> str:
     return f"{number(outcome.test.iqm.value)}, {percent(outcome.solved.value)}"
 
 
-def _shares(ones: Sequence[Experiment], names: Iterable[str]) -> Iterator[str]:
+def _shares(ones: Sequence[Experiment]) -> dict[str, str]:
     last = [one.outcomes[one.outcomes["epoch"] == one.outcomes["epoch"].max()] for one in ones]
-    shares = shares_of_spread(last)
-    return (", ".join(map(percent, shares[name])) for name in names)
+    return {name: ", ".join(map(percent, shares)) for name, shares in shares_of_spread(last).items()}
 
 
 def _beats(results: Results, pair: str) -> str:

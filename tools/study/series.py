@@ -88,21 +88,18 @@ def report(ran: Ran, ahead: Mapping[int, Forecasts], answer: str) -> str:
         answer=answer,
         series=ran.params.data.series,
         replicates=best.replicates(),
-        steps=words.table(
-            ("model", *map(str, sweep), "chosen"),
-            [
-                (name, *(number(of(one).models[name].validation) for one in sweep.values()), str(lr))
-                for name, lr in ran.best.items()
-            ],
+        steps=words.records(
+            {"model": name}
+            | {str(lr): number(of(one).models[name].validation) for lr, one in sweep.items()}
+            | {"chosen": str(chosen)}
+            for name, chosen in ran.best.items()
         ),
         command=f"dvc exp run -S data.task=forecast {flags}",
         section=section(of(best)),
-        horizons=words.table(
-            ("forecaster", *map(str, ahead)),
-            [
-                (name, *(number(found.errors()[name].rmse) for found in ahead.values()))
-                for name in of(best).errors()
-                if all(name in found.errors() for found in ahead.values())
-            ],
+        horizons=words.records(
+            {"forecaster": name}
+            | {str(horizon): number(found.errors()[name].rmse) for horizon, found in ahead.items()}
+            for name in of(best).errors()
+            if all(name in found.errors() for found in ahead.values())
         ),
     )
