@@ -107,17 +107,9 @@ def depths(
 ) -> Study:
     """Return a study of depths at matched parameters: half-way and at the end, each network against the lowest.
 
-    Args:
-        question: what it asks.
-        changes: of params.yaml, the task and the training, but for what is varied.
-        knob: what is varied.
-        values: its values.
-        cells: of the networks.
-        wishes: about how many parameters they have.
-        num_layers: their depths, the lowest first.
-        lrs: the step sizes to choose from.
-        selection_replicates: of each model and step size.
-        replicates: of each model and value.
+    `changes` are the task and the training, but for the knob, which takes `values`. There are networks of each of
+    `cells` with about each of `wishes` parameters and each of `num_layers`, the lowest first. A model is trained
+    `selection_replicates` times at each of `lrs` and `replicates` times at each value.
     """
     inputs, epochs = task(changes["data.task"]).INPUT_SIZE, changes["train.epochs"]
     groups = tuple(
@@ -167,41 +159,33 @@ def recall(
     )
 
 
-def adding(values: Sequence[int] = (100, 200), selection_replicates: int = 3, replicates: int = 4) -> Study:
+def adding() -> Study:
     """The problem that the literature compares cells by."""
     data = {"data.task": "adding", "data.num_samples": 2000}
     return depths(
         question="Do deeper networks of the same size add better?",
         changes=data | {"train.epochs": 200, "train.batch_size": 100, "train.clip_norm": 1.0},
         knob=Knob("data.seq_length", "length", 100),
-        values=values,
+        values=(100, 200),
         cells=("rnn_tanh", "gru", "lstm"),
         wishes=(1000,),
         num_layers=(1, 2),
         lrs=(0.003, 0.01),
-        selection_replicates=selection_replicates,
-        replicates=replicates,
+        selection_replicates=3,
+        replicates=4,
     )
 
 
-def series(
-    lrs: Sequence[float] = (0.00003, 0.0001, 0.0003, 0.001, 0.003),
-    horizons: Sequence[int] = (2, 5, 10),
-    selection_replicates: int = 10,
-    replicates: int = 20,
-) -> Study:
+def series() -> Study:
     """Which step size each network takes to forecast the series of params.yaml, and how far ahead it can."""
     return Study(
         question="Does a network forecast this series better than the baselines, and does a second layer help?",
         page="series",
         changes={"data.task": "forecast"},
         runs=(
-            *sweep(lrs, selection_replicates),
-            Run("best", replicates, FRESH, "best"),
-            *(
-                Run(f"horizon-{h}", selection_replicates, FRESH | {"data.series.horizon": h}, "best")
-                for h in horizons
-            ),
+            *sweep((0.00003, 0.0001, 0.0003, 0.001, 0.003), replicates=10),
+            Run("best", 20, FRESH, "best"),
+            *(Run(f"horizon-{h}", 10, FRESH | {"data.series.horizon": h}, "best") for h in (2, 5, 10)),
         ),
     )
 
