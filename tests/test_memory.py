@@ -1,13 +1,16 @@
 """What fits in memory, and the line that what does not fit gets."""
 
+import contextlib
 import re
 from pathlib import Path
 
 import pytest
 
 from stages.errors import InputError
+from stages.evaluate.__main__ import memory_needed
 from stages.memory import check_memory, memory_limit
-from tests.conftest import Call
+from stages.params import load_params
+from tests.conftest import TOP, Call
 
 
 def test_memory_limit_is_the_machines() -> None:
@@ -21,6 +24,17 @@ def test_memory_limit_is_a_containers_where_that_is_less(tmp_path: Path) -> None
     for text, expected in (("1000\n", 1000), ("max\n", machine), (f"{10**18}\n", machine)):
         container.write_text(text)
         assert memory_limit(container) == expected
+
+
+def test_how_much_would_be_drawn_is_no_matter_to_a_forecast() -> None:
+    with contextlib.chdir(TOP):
+        params = load_params()
+    many = {"num_samples": 10**12, "test_samples": 10**12}
+    drawn, forecast = (
+        memory_needed(params.model_copy(update={"data": params.data.model_copy(update=many | task)}))
+        for task in ({}, {"task": "forecast"})
+    )
+    assert forecast < 10**7 < 10**12 < drawn
 
 
 @pytest.mark.parametrize(

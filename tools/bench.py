@@ -68,16 +68,8 @@ class Size(NamedTuple):
 
     def dataset(self) -> Dataset:
         """What it is trained on."""
-        return draw(
-            DataParams(
-                task="mean",
-                num_samples=self.samples,
-                test_samples=1,
-                seq_length=self.steps,
-                delay=None,
-                seed=0,
-            )
-        )
+        sizes: dict[str, Any] = {"num_samples": self.samples, "test_samples": 1, "seq_length": self.steps}
+        return draw(DataParams(task="mean", **sizes, delay=None, seed=0))
 
     def operations(self) -> int:
         """Floating-point operations of a replicate-epoch: a multiply-add is two; the rest is not counted.

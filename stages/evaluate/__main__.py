@@ -1,5 +1,7 @@
 """`python -m stages.evaluate`: turn losses and weights into the numbers that are reviewed."""
 
+from functools import partial
+
 from stages import results
 from stages.architecture import architecture
 from stages.data import read_dataset, read_forecast, read_weights, remove_other_models
@@ -30,8 +32,11 @@ def main() -> None:
     if cut:
         _, solved_r2 = best_baseline(cut, base.variance.test)
     came_to = {name: outcomes(losses[name], base, solved_r2) for name in params.models}
-    shown, forecast = {}, {}
+    epochs, pairs = compared_epochs(params), complete_pairs(params)
+    models, shown, forecast = {}, {}, {}
     for name, of_model in came_to.items():
+        rng = partial(stream, params.train.seed, "bootstrap", name)
+        models[name] = metrics.model(architectures[name], steps, of_model, epochs, base.variance, rng)
         predicted = checked_predictions(
             name, architectures[name], params.train.engine, dataset, losses[name], base
         )
@@ -43,15 +48,6 @@ def main() -> None:
                 for x in (cut.x_validation, cut.x_next)
             )
             forecast[name] = Predicted(predicted, validation, ahead, replicate)
-    epochs, pairs = compared_epochs(params), complete_pairs(params)
-    models = metrics.models(
-        architectures,
-        steps,
-        came_to,
-        epochs,
-        base.variance,
-        rng=lambda name: stream(params.train.seed, "bootstrap", name),
-    )
     compared = metrics.pairs(came_to, pairs, params.evaluate.primary, epochs)
     judged = forecasts(cut, forecast, series.season or 1, base.variance.test) if series and cut else None
     results.write(results.Results(base, models, compared, judged))

@@ -13,30 +13,27 @@ from stages.results import Model, ModelMeasure, ModelOutcome, Pair, PairMeasure,
 LEVEL = 0.95  # of every interval by itself, and of all verdicts but the primary one together
 
 
-def models(
-    architectures: Mapping[str, Architecture],
+def model(
+    architecture: Architecture,
     seq_length: int,
-    outcomes: Mapping[str, Outcomes],
+    outcomes: Outcomes,
     epochs: Sequence[int],
     variance: Split,
-    rng: Callable[[str], np.random.Generator],
-) -> dict[str, Model]:
-    """Return each model's size and what its replicates came to.
+    rng: Callable[[], np.random.Generator],
+) -> Model:
+    """Return a model's size and what its replicates came to.
 
     Args:
-        architectures: of each model.
+        architecture: the model's.
         seq_length: steps of a prediction.
-        outcomes: of each model's replicates.
+        outcomes: of its replicates.
         epochs: where to look, the last one last.
         variance: of the targets.
-        rng: gives the generator for a model's bootstrap, which starts anew at every epoch.
+        rng: gives the generator for the bootstrap, which starts anew at every epoch.
     """
-    results = {}
-    for name, architecture in architectures.items():
-        *earlier, last = (model_outcome(outcomes[name].at(epoch), variance, rng(name)) for epoch in epochs)
-        sizes = architecture.parameters(), architecture.multiply_adds(seq_length)
-        results[name] = Model(*sizes, last, dict(zip(epochs, earlier, strict=False)))
-    return results
+    *earlier, last = (model_outcome(outcomes.at(epoch), variance, rng()) for epoch in epochs)
+    sizes = architecture.parameters(), architecture.multiply_adds(seq_length)
+    return Model(*sizes, last, dict(zip(epochs, earlier, strict=False)))
 
 
 def model_outcome(now: Outcomes, variance: Split, rng: np.random.Generator) -> ModelOutcome:
