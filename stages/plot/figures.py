@@ -21,6 +21,16 @@ from stages import words
 from stages.files import replacing
 from stages.params import split_pair
 
+# What each shows, for those who cannot see them.
+ALT_TEXTS = {
+    "losses": "Training loss against the epoch, a panel a model",
+    "improvement": "How often one model beats another against the epoch, a panel a pair",
+    "solved": "Share of replicates that have solved the task against the epoch, a panel a model",
+    "final": "Distribution of the final test MSE over replicates, a panel a model",
+    "cost": "Test MSE against the multiply-adds spent on training, a panel a model",
+    "predictions": "Predicted against true targets of the test sequences, a panel a model",
+}
+
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from
 # Okabe and Ito's palette (jfly.uni-koeln.de/color).
 COLOURS = {"single": "#c1121f", "stacked": "#009e73", "wide": "#0072b2"}

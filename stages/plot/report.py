@@ -6,18 +6,9 @@ from pathlib import Path
 from stages import words
 from stages.params import Params, split_pair
 from stages.plot import forecasts
+from stages.plot.figures import ALT_TEXTS
 from stages.results import REPORTS, ModelOutcome, PairMeasure, Results, Split, figure_path
 from stages.words import number, percent
-
-# The figures of the report with a text for those who cannot see them.
-ALT_TEXTS = {
-    "losses": "Training loss against the epoch, a panel a model",
-    "improvement": "How often one model beats another against the epoch, a panel a pair",
-    "solved": "Share of replicates that have solved the task against the epoch, a panel a model",
-    "final": "Distribution of the final test MSE over replicates, a panel a model",
-    "cost": "Test MSE against the multiply-adds spent on training, a panel a model",
-    "predictions": "Predicted against true targets of the test sequences, a panel a model",
-}
 
 
 def verdict(results: Results, params: Params) -> str:

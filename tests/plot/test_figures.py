@@ -17,7 +17,7 @@ from stages.generate import mean
 from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.plot import figures
-from stages.plot.report import ALT_TEXTS
+from stages.plot.figures import ALT_TEXTS
 from stages.results import read
 
 

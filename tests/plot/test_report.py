@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from stages.params import Params
-from stages.plot.report import ALT_TEXTS, report, verdict
+from stages.plot.figures import ALT_TEXTS
+from stages.plot.report import report, verdict
 from stages.results import (
     Baseline,
     Estimate,

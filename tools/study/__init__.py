@@ -1,1 +1,1 @@
-"""The study behind the README's answer: a sweep of the step size, fresh seeds, other data sets."""
+"""The studies behind the README's answers: step sizes from one set of seeds, answers from another."""

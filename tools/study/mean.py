@@ -1,4 +1,4 @@
-"""The page of the study `mean`: three sentences, one figure, and what other data sets say."""
+"""The page of the study `mean`: its answer, its figure, its tables, and what other data sets say."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
@@ -123,7 +123,7 @@ def figure(comparisons: pd.DataFrame) -> Figure:
     """Draw, a panel a pair and a row a run, how often the first model beats the second after the last epoch.
 
     Args:
-        comparisons: reports/study/comparisons.csv, of which the run named `REPORTED` is set apart.
+        comparisons: comparisons.csv, of which the run named `REPORTED` is set apart.
     """
     last = comparisons[comparisons["epoch"] == comparisons["epoch"].max()]
     groups = dict(list(last.groupby("pair", sort=False)))

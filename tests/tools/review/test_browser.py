@@ -11,7 +11,7 @@ import pytest
 import vl_convert
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from stages.plot.report import ALT_TEXTS
+from stages.plot.figures import ALT_TEXTS
 from stages.results import Estimate
 from tests.conftest import Run
 from tests.tools.conftest import FIGURE, LOSSES, Revise
