@@ -29,6 +29,7 @@ for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):
 
 # The same examples each time; `make fuzz` runs the tests marked fuzz with more, and others each time.
 settings.register_profile("suite", derandomize=True, deadline=None, max_examples=150)
+settings.register_profile("quick", settings.get_profile("suite"), max_examples=25)
 settings.register_profile("fuzz", deadline=None, max_examples=2500)
 settings.load_profile("suite")
 
@@ -58,6 +59,12 @@ TINY = {
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 Call = Callable[..., tuple[int, str, str]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Try fewer examples where slow tests are left out."""
+    if "not slow" in config.getoption("markexpr"):
+        settings.load_profile("quick")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -192,6 +199,19 @@ def finished_project(run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path
         assert done.returncode == 0, done.stdout + done.stderr
 
     return made_once("finished", make, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def idea(finished_project: Path, run: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the finished project after an experiment in place, whose words lie in .git/said; do not change it."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(finished_project, folder, symlinks=True, dirs_exist_ok=True)
+        command = "dvc exp run --name idea -S models.stacked.num_layers=3 -S evaluate.solved_r2=0.8"
+        done = run(f"{command} > .git/said", folder)
+        assert done.returncode == 0, done.stderr
+
+    return made_once("idea", make, tmp_path_factory)
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ import pytest
 
 from tests.conftest import run_stages, tiny_params
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("changes", "sentence"),

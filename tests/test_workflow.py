@@ -53,9 +53,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
-@pytest.fixture
-def checkout(project: Path) -> Path:
-    """Return a checkout that `make` has set up."""
+def set_up(project: Path) -> Path:
+    """Make the project a checkout that `make` has set up."""
     for name in ("Makefile", "tests/requirements.txt"):
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copy(TOP / name, project / name)
@@ -71,14 +70,17 @@ def checkout(project: Path) -> Path:
 
 
 @pytest.fixture
-def request_branch(checkout: Path, finished_project: Path, run: Run) -> Path:
-    """Return a checkout as the workflow makes it, of a branch that changes one param and commits the results."""
-    params = checkout / "params.yaml"
-    params.write_text(params.read_text().replace("solved_r2: 0.9", "solved_r2: 0.8"))
+def checkout(project: Path) -> Path:
+    return set_up(project)
+
+
+@pytest.fixture
+def request_branch(idea: Path, run: Run, tmp_path: Path) -> Path:
+    """Return a checkout as the workflow makes it, of a branch that commits an idea's results."""
+    checkout = set_up(Path(shutil.copytree(idea, tmp_path / "project", symlinks=True)))
     done = run(
-        f"git branch --move --force main && git remote add origin {finished_project} "
-        "&& git fetch --quiet origin HEAD:refs/remotes/origin/main "
-        "&& dvc repro && git add --all && git commit --quiet --message Idea && git checkout --quiet --detach",
+        "git branch --move --force main && git update-ref refs/remotes/origin/main HEAD "
+        "&& git add --all && git commit --quiet --message Idea && git checkout --quiet --detach",
         checkout,
     )
     assert done.returncode == 0, done.stderr
@@ -210,11 +212,14 @@ def test_a_fork_gets_no_comment(workflow: dict[str, Any]) -> None:
 def test_an_honest_request_is_tested_proved_and_reviewed(
     workflow: dict[str, Any], request_branch: Path, environment: dict[str, str], run: Run
 ) -> None:
+    """Proved: what DVC runs from nothing has the bytes, by the lock's hashes, of what the tests ran in one process."""
     for name in ("Set up", "Tests", "Proof", "Review"):
         done = execute(step(workflow, "results", name), request_branch, environment)
         assert done.returncode == 0, (name, done.stdout, done.stderr)
     summary = Path(environment["GITHUB_STEP_SUMMARY"]).read_text()
-    assert "| evaluate.solved_r2 | 0.9 | 0.8 |" in summary.splitlines()
+    assert {"| evaluate.solved_r2 | 0.9 | 0.8 |", "| models.stacked.num_layers | 2 | 3 |"} < {
+        *summary.splitlines()
+    }
     head, base = run("git rev-parse HEAD origin/main", request_branch).stdout.split()
     title = f"## Review: workspace ({head[:7]}) against origin/main ({base[:7]})"
     assert summary.startswith(f"{MARKER}\n\n{words(head[:7], [])}\n\n{title}\n")

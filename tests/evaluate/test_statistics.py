@@ -443,13 +443,11 @@ def test_interquartile_mean_interval_covers(n: int, solved: float) -> None:
 def test_interquartile_mean_interval_of_five_is_their_range_which_can_miss_a_hump() -> None:
     rng = np.random.default_rng(5)
     experiments = draw(rng, (2_000, 5), shares(solved=0.7))
-    intervals = [
-        interval(statistics.interquartile_mean_estimate(values, 0.95, rng)) for values in experiments
-    ]
-    for ends, values in zip(intervals, experiments, strict=True):
-        assert ends == pytest.approx((values.min(), values.max()))
+    ranges = [(values.min(), values.max()) for values in experiments]
+    for ends, values in zip(ranges[:200], experiments[:200], strict=True):
+        assert interval(statistics.interquartile_mean_estimate(values, 0.95, rng)) == pytest.approx(ends)
     true = true_interquartile_mean(shares(solved=0.7))
-    assert coverage(intervals, true) == pytest.approx(1 - 0.7**5, abs=0.02)
+    assert coverage(ranges, true) == pytest.approx(1 - 0.7**5, abs=0.02)
 
 
 @pytest.mark.slow

@@ -51,8 +51,8 @@ def bits(x: float) -> int:
     return int(np.float32(x).view(np.uint32))
 
 
-def floats(first: int, last: int, size: int = 1 << 22):  # type: ignore[no-untyped-def]
-    """Every float32 from the bits `first` to `last`, in pieces that share an end."""
+def floats(first: int, last: int, size: int = 1 << 15):  # type: ignore[no-untyped-def]
+    """Every float32 from the bits `first` to `last`, in pieces that share an end and fit into a core's cache."""
     for start in range(first, last, size):
         yield np.arange(start, min(start + size, last) + 1, dtype=np.uint32).view(np.float32)
 

@@ -42,6 +42,7 @@ def run(cache: Path, *numbers: str, folder: Path = TOP) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow
 def test_compiled_code_is_kept_by_content(tmp_path: Path) -> None:
     """And apart where it closes over other things: compiled in processes of their own, it has the same symbols."""
     cache, clone = tmp_path / "cache", tmp_path / "clone"
