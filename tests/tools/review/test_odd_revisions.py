@@ -133,6 +133,7 @@ def test_a_sound_revision_is_reviewed() -> None:
 @pytest.mark.parametrize(
     ("path", "content", "says"),
     [
+        (PIPELINE, b"stages: [", "not valid YAML, line 1"),
         (PIPELINE, b"plots: 5", "plots: found 5; allowed: a list"),
         (PIPELINE, b"plots: figures", "plots: found 'figures'; allowed: a list"),
         (PIPELINE, b"%YAML 1.3\n---\nplots: []", "line 1: found %; allowed: plain values"),
@@ -141,11 +142,14 @@ def test_a_sound_revision_is_reviewed() -> None:
         (PIPELINE, b"plots: ['\x1b[31m']", "special characters are not allowed"),
         (PIPELINE, b'plots: ["\\x1b[31m"]', "line 1: found a character that is no text"),
         (PIPELINE, b"9" * 5000, "digits"),
+        (PARAMS_FILE, b"", "holds no names with values"),
+        (LOCK, b"- 1\n", "holds no names with values"),
         (LOCK, b"stages: 5", "stages: found 5; allowed: names with values"),
         (LOCK, b"stages: {plot: 5}", "params: found 5; allowed: names with values"),
         (LOCK, b"stages: {plot: {params: 5}}", "params: found 5"),
         (LOCK, b"stages: {plot: {params: {params.yaml: 5}}}", "params.yaml: found 5"),
         (DETAILS, b'{"baseline": 5}', "baseline: Input should be"),
+        (DETAILS, b"[1]", "Input should be"),
         (DETAILS, b"[" * 5000, "recursion limit"),
         (DETAILS, b"NaN", "Input should be an array"),
         (DETAILS, b"", "EOF"),
@@ -162,6 +166,11 @@ def test_a_sound_revision_is_reviewed() -> None:
         (DETAILS, SOUND[DETAILS].replace(b"stacked vs single", b"<b> vs b"), "String should match pattern"),
         (DETAILS, SOUND[DETAILS].replace(b'"stacked"', b'"<b>"'), "String should match pattern"),
         (LOSSES_FILE, b"", "No columns"),
+        (
+            LOSSES_FILE,
+            b"model,epoch\n",
+            "found the columns model, epoch; allowed: model, epoch, median, q25, q75",
+        ),
         (LOSSES_FILE, b"model,epoch,median,q25,q75\nsingle,1e308,1,1,1\n", "cannot safely convert"),
     ],
 )

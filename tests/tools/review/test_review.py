@@ -130,34 +130,13 @@ def test_wrong_params_are_no_traceback(project: Path, review: Review) -> None:
     assert err.count("\n") == 2
 
 
-@pytest.mark.parametrize(
-    ("path", "text", "says"),
-    [
-        ("reports/details.json", "[1]", "Input should be"),
-        (
-            "reports/losses.csv",
-            "model,epoch,median,q25,q75\nsingle,0,x,0,0\n",
-            "could not convert string to float",
-        ),
-        (
-            "reports/losses.csv",
-            "model,epoch\n",
-            "found the columns model, epoch; allowed: model, epoch, median, q25, q75",
-        ),
-        ("dvc.yaml", "stages: [", "not valid YAML, line 1"),
-        ("dvc.lock", "- 1\n", "holds no names with values"),
-        ("params.yaml", "", "holds no names with values"),
-    ],
-)
-def test_a_damaged_file_is_named_and_spoils_no_other_comparison(
-    path: str, text: str, says: str, project: Path, review: Review
-) -> None:
-    (project / path).write_text(text)
+def test_a_damaged_file_is_named_and_spoils_no_other_comparison(project: Path, review: Review) -> None:
+    (project / "reports/losses.csv").write_text("model,epoch,median,q25,q75\nsingle,0,x,0,0\n")
     code, out, err = review(project, "main", "idea", "workspace")
     assert code == 0
     assert "## Review: idea (" in out
-    assert err.startswith(f"workspace: {path} is damaged (")
-    assert says in err
+    assert err.startswith("workspace: reports/losses.csv is damaged (")
+    assert "could not convert string to float" in err
     assert err.count("\n") == 1
 
 
