@@ -23,9 +23,7 @@ def losses(losses: Mapping[str, Losses]) -> Iterator[tuple]:
 def progress(outcomes: Mapping[str, Outcomes], multiply_adds: Mapping[str, int]) -> Iterator[tuple]:
     """Yield the rows of progress.csv: quartiles of the test MSE and share solved against the work spent on training.
 
-    Args:
-        outcomes: of each model.
-        multiply_adds: that each needs to predict the training data once.
+    `multiply_adds` are what each model needs to predict the training data once.
     """
     for name, of_model in outcomes.items():
         quartiles = [quantile(of_model.test, q) for q in (0.5, 0.25, 0.75)]
@@ -58,11 +56,8 @@ def outcomes(losses: Mapping[str, Losses], epochs: Sequence[int]) -> Iterator[tu
 def predictions(shown: Mapping[str, tuple[int, np.ndarray]], y: np.ndarray) -> Iterator[tuple]:
     """Yield the rows of predictions.csv: what one replicate of each model predicts.
 
-    What a diverged network predicts is blank where it is no number.
-
-    Args:
-        shown: of each model, a replicate and what it predicts on the test data, (N,).
-        y: the targets, (N, 1).
+    What a diverged network predicts is blank where it is no number. `shown` has, of each model, a replicate and what it
+    predicts on the test data, (N,), whose targets are `y`, (N, 1).
     """
     for name, (replicate, predicted) in shown.items():
         for y_true, y_predicted in zip(y[:, 0], predicted, strict=True):

@@ -21,15 +21,9 @@ def model(
     variance: Split,
     rng: Callable[[], np.random.Generator],
 ) -> Model:
-    """Return a model's size and what its replicates came to.
+    """Return a model's size and what its replicates came to at some epochs, the last one last.
 
-    Args:
-        architecture: the model's.
-        seq_length: steps of a prediction.
-        outcomes: of its replicates.
-        epochs: where to look, the last one last.
-        variance: of the targets.
-        rng: gives the generator for the bootstrap, which starts anew at every epoch.
+    `variance` is that of the targets; `rng` gives the generator for the bootstrap, which starts anew at every epoch.
     """
     *earlier, last = (model_outcome(outcomes.at(epoch), variance, rng()) for epoch in epochs)
     sizes = architecture.parameters(), architecture.multiply_adds(seq_length)
@@ -57,16 +51,10 @@ def model_measure(mse: np.ndarray, variance: float, rng: np.random.Generator) ->
 def pairs(
     outcomes: Mapping[str, Outcomes], compare: Sequence[str], primary: str, epochs: Sequence[int]
 ) -> dict[str, Pair]:
-    """Return how the models of each pair compare.
+    """Return how the models of each pair of `compare` compare at some epochs, the last one last.
 
     All verdicts but the primary one, on the test MSE after the last epoch, are at the level at which they hold
-    together (Bonferroni).
-
-    Args:
-        outcomes: of each model.
-        compare: pairs such as "stacked vs single", both of which are there.
-        primary: one of them, or another pair where its models are not there.
-        epochs: where to look, the last one last.
+    together (Bonferroni). The primary pair is one of `compare` but where its models are not there.
     """
     others = len(compare) * len(epochs) * len(Split._fields) - (primary in compare)
     widened = statistics.widened(LEVEL, max(others, 1))

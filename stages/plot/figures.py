@@ -1,4 +1,4 @@
-"""The figures. Each function draws from a table of reports/ and returns a matplotlib Figure.
+"""The figures. Each function draws from the table of reports/ that its first argument is named for.
 
 A panel a model, or a pair: its own line in colour, the others in grey behind it, so that forty can be told apart as
 well as two. What a line that is no model's means stands beside it.
@@ -72,32 +72,22 @@ def colours(models: list[str]) -> dict[str, str]:
     return {name: COLOURS.get(name) or next(others) for name in models}
 
 
-def losses(curves: pd.DataFrame, constant: float, replicates: int) -> Figure:
-    """Draw the training MSE against the epoch.
-
-    Args:
-        curves: reports/losses.csv (model, epoch, median, q25, q75).
-        constant: training MSE of the constant predictor.
-        replicates: how many the quartiles are of.
-    """
+def losses(losses: pd.DataFrame, constant: float, replicates: int) -> Figure:
+    """Draw the training MSE against the epoch, and that of the constant predictor."""
     figure, panels = _panels(
-        curves,
+        losses,
         f"Training loss: the median of {replicates} replicates, and the band that holds their middle half",
         ("epoch", "epochs"),
         ("median", "training MSE"),
         ("q25", "q75"),
     )
     for axes in panels:
-        _mse(axes, curves["median"], constant)
+        _mse(axes, losses["median"], constant)
     return figure
 
 
 def improvement(comparisons: pd.DataFrame) -> Figure:
-    """Draw how often the first model of each pair beats the second, against the epoch.
-
-    Args:
-        comparisons: reports/comparisons.csv (pair, epoch, p, p_low, p_high); no rows where no pair is complete.
-    """
+    """Draw how often the first model of each pair beats the second, against the epoch; there may be no pair."""
     figure, panels = _panels(
         comparisons,
         "How often a replicate of the first has the lower test MSE; band: 95 % interval, each epoch by itself",
@@ -116,12 +106,7 @@ def improvement(comparisons: pd.DataFrame) -> Figure:
 
 
 def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
-    """Draw the share of replicates that have solved the task, against the epoch.
-
-    Args:
-        progress: reports/progress.csv (model, epoch, solved, solved_low, solved_high and more).
-        solved_r2: from which test R2 on the task is solved.
-    """
+    """Draw the share of replicates that have solved the task, with a test R2 of `solved_r2`, against the epoch."""
     figure, panels = _panels(
         progress,
         f"Replicates that have solved the task (test R2 of {solved_r2:g} or more); band: 95 % interval",
@@ -137,11 +122,8 @@ def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
 def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
     """Draw how many replicates end with a test MSE of at most this: a distribution function a model.
 
-    Args:
-        outcomes: reports/outcomes.csv (model, replicate, epoch, train_mse, test_mse), of which the last epoch is
-            drawn; what is not finite stays above all.
-        threshold: the test MSE up to which the task is solved, drawn where a log axis can show it.
-        constant: test MSE of the constant predictor.
+    What is not finite stays above all. The task is solved up to `threshold`, which is drawn where a log axis can show
+    it; `constant` is the constant predictor's.
     """
     last = outcomes[outcomes["epoch"] == outcomes["epoch"].max()]
     finite = last["test_mse"][np.isfinite(last["test_mse"])]
@@ -174,12 +156,7 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
 
 
 def cost(progress: pd.DataFrame, constant: float) -> Figure:
-    """Draw the test MSE against the multiply-adds spent on training one replicate.
-
-    Args:
-        progress: reports/progress.csv (model, multiply_adds, median, q25, q75 and more).
-        constant: test MSE of the constant predictor.
-    """
+    """Draw the test MSE against the multiply-adds spent on training one replicate, and the constant predictor's."""
     after_start = progress[progress["multiply_adds"] > 0]
     figure, panels = _panels(
         after_start,
@@ -194,23 +171,17 @@ def cost(progress: pd.DataFrame, constant: float) -> Figure:
     return figure
 
 
-def predictions(points: pd.DataFrame, true_label: str, predicted_label: str) -> Figure:
-    """Draw predicted against true on the test data.
-
-    Args:
-        points: reports/predictions.csv (model, replicate, y_true, y_predicted).
-        true_label: what y_true is.
-        predicted_label: what y_predicted is.
-    """
-    names = list(points["model"].unique())
+def predictions(predictions: pd.DataFrame, true_label: str, predicted_label: str) -> Figure:
+    """Draw predicted against true on the test data; the labels say what these are."""
+    names = list(predictions["model"].unique())
     figure, panels = _grid(
         len(names),
         "Test data, by the replicate of each model that is nearest the median test MSE",
         (true_label, predicted_label),
     )
-    ends = points["y_true"].min(), points["y_true"].max()
+    ends = predictions["y_true"].min(), predictions["y_true"].max()
     for axes, (name, colour) in zip(panels, colours(names).items(), strict=True):
-        rows = points[points["model"] == name]
+        rows = predictions[predictions["model"] == name]
         axes.plot(ends, ends, color=NEUTRAL, linewidth=1)
         axes.scatter(rows["y_true"], rows["y_predicted"], s=8, color=colour, alpha=0.5, linewidths=0)
         axes.set_title(name, color=colour)

@@ -35,12 +35,9 @@ def looks(depths: Iterable[int], values: pd.Series) -> dict[int, tuple[str, str,
 
 
 def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
-    """Draw the share of replicates that have solved the task against what the study varies.
+    """Draw the share of replicates that have solved the task against what the study varies; `table` is solved.csv.
 
-    Args:
-        table: solved.csv, whose column `reach` is the longest delay that linear layers answer exactly, or empty.
-        knob: what is varied.
-        solved_r2: from which test R2 on the task is solved.
+    Its column `reach` is the longest delay that linear layers answer exactly, or empty.
     """
     figure, panels = _panels(table, knob, "solved")
     look = looks(table["num_layers"], table["value"])
@@ -56,13 +53,7 @@ def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
 
 
 def improvement(table: pd.DataFrame, knob: str, level: float) -> Figure:
-    """Draw how often a deeper network beats the shallowest, against what the study varies.
-
-    Args:
-        table: improvement.csv.
-        knob: what is varied.
-        level: of the intervals.
-    """
+    """Draw how often a deeper network beats the shallowest, against what is varied; `table` is improvement.csv."""
     figure, panels = _panels(table, knob, "deeper beats shallower")
     look = looks([*table["num_layers"], *table["against"]], table["value"])
     for axes, rows in panels:

@@ -122,8 +122,7 @@ def elsewhere_sentence(ran: Ran) -> str:
 def figure(comparisons: pd.DataFrame) -> Figure:
     """Draw, a panel a pair and a row a run, how often the first model beats the second after the last epoch.
 
-    Args:
-        comparisons: comparisons.csv, of which the run named `REPORTED` is set apart.
+    The run named `REPORTED` is set apart; `comparisons` is comparisons.csv.
     """
     last = comparisons[comparisons["epoch"] == comparisons["epoch"].max()]
     groups = dict(list(last.groupby("pair", sort=False)))
