@@ -54,12 +54,12 @@ lock: ## resolve requirements.in to requirements.txt, and tests/ likewise
 
 clean: ## remove .venv
 	rm -rf $(VENV)
-	@echo "Left: data/ and .dvc/cache, what was trained; make distclean removes them too"
+	@echo "Left: data/ and .dvc/cache, which make distclean removes too, and trained replicates (make store, make clear-store)"
 
 distclean: clean ## remove all that can be made again: .venv, what is made in data/, DVC's cache and temporary files
 	find data -mindepth 1 -maxdepth 1 ! -name '*.csv' -exec rm -rf {} +
 	rm -rf .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@echo "Left: the experiments (dvc exp remove --all-commits), and the compiled trainer in your cache folder"
+	@echo "Left: the experiments (dvc exp remove --all-commits), and in your cache folder the compiled trainer and trained replicates (make clear-store)"
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand --tabs=20

@@ -59,7 +59,7 @@ def test_a_second_clone_pulls_and_finds_everything_up_to_date(
     project: Path, run: Run, tmp_path: Path
 ) -> None:
     pushed = run(
-        f"dvc remote add --default storage {tmp_path / 'storage'} "
+        f"dvc remote add --force --default storage {tmp_path / 'storage'} "
         "&& git commit --quiet --message Remote .dvc/config && dvc push",
         project,
     )

@@ -8,7 +8,7 @@ import sys
 from textwrap import fill
 
 from stages import words
-from stages.params import load_params
+from stages.params import load_params, split_pair
 from tools.git import check_top_folder
 from tools.review.compare import differences
 from tools.revisions import Revision, read_revision, read_revisions
@@ -23,13 +23,25 @@ def main() -> None:
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
     experiments = read_revisions(listed.stdout.split())
     print(
-        fill(f"How often {pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict", 80)
+        fill(
+            f"How often {pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many "
+            "replicates of each have solved the task",
+            80,
+        )
     )
     for one in sorted([base, *experiments], key=lambda one: -share(one, pair)):
         changed = differences(one, base) or "the last commit"
-        outcome = words.outcome(one.results.pairs[pair].last.test) if pair in one.results.pairs else "none"
         print("\n" + fill(changed, 80, break_on_hyphens=False))
-        print(f"    {outcome:<45}{'' if one is base else one.name}".rstrip())
+        print(f"    {outcome(one, pair):<57}{'' if one is base else one.name}".rstrip())
+
+
+def outcome(one: Revision, pair: str) -> str:
+    """Return "33 % (18 to 52 %), inconclusive; 10 and 30 % solved", the first of the pair first."""
+    if pair not in one.results.pairs:
+        return "none"
+    of_models = (one.results.models[name].last.solved.value for name in split_pair(pair))
+    shares = " and ".join(words.percent(share).removesuffix(" %") for share in of_models)
+    return f"{words.outcome(one.results.pairs[pair].last.test)}; {shares} % solved"
 
 
 def share(one: Revision, pair: str) -> float:

@@ -51,7 +51,7 @@ def split(rows: int, data: DataParams) -> Split:
         raise InputError(
             f"{series.path}: found {rows:,} rows, {parts[0]:,} to train on, {validation:,} to validate and {test:,} "
             f"to test; with data.seq_length {data.seq_length} and data.series.horizon {series.horizon} it takes "
-            f"{least_rows(needed, series):,} rows"
+            f"{least_rows(needed, series):,} rows; a shorter window takes fewer"
         )
     first, second = parts[0], parts[0] + validation
     return Split(slice(0, first), slice(first, second), slice(second, rows))

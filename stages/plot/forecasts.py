@@ -123,12 +123,12 @@ def _ahead(found: Forecasts) -> Iterator[dict[str, str]]:
 
 
 def _against(gained: Estimate | None, level: float) -> str:
-    """Return "39 % above it (98.3 % interval 121 % above to 42 % below)"."""
+    """Return "39 % above it (98.3 % interval 42 % below to 121 % above)"."""
     if gained is None:
         return "undefined"
     if gained.low is None or gained.high is None:
         return f"{_below(gained.value)} (no interval: too few rows)"
-    return f"{_below(gained.value)} ({words.level(level)} interval {_below(gained.low)} to {_below(gained.high)})"
+    return f"{_below(gained.value)} ({words.level(level)} interval {_below(gained.high)} to {_below(gained.low)})"
 
 
 def _below(gain: float) -> str:

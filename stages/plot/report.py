@@ -84,7 +84,8 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
         simple, r2 = words.CONSTANT, "0"
         if results.forecasts:
             simple, r2 = results.forecasts.best, number(results.forecasts.solved_r2)
-        return f"neither model has solved the task (median test R2 {' and '.join(scores)}; the {simple} has {r2})"
+        neither = f"neither {' nor '.join(names)} has solved the task"
+        return f"{neither} (median test R2 {' and '.join(scores)}; the {simple} has {r2})"
     shares = (
         f"{percent(outcome.solved.value)} of the {name}"
         for name, outcome in zip(names, (first, second), strict=True)

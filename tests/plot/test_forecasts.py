@@ -28,18 +28,18 @@ def forecasts(gains: dict[str, tuple[Estimate | None, Verdict]]) -> Forecasts:
         (
             {"single": (Estimate(-0.44, -0.9, 0.02), "inconclusive"), "stacked": (None, "worse")},
             "No network beats the linear autoregression, the best baseline: the best network, single, has an RMSE of "
-            "24 on the test part against 20; its MSE is 44 % above (97.5 % interval 90 % above to 2 % below).",
+            "24 on the test part against 20; its MSE is 44 % above (97.5 % interval 2 % below to 90 % above).",
         ),
         (
             {"single": (Estimate(0.1, -0.2, 0.4), "inconclusive"), "stacked": (Estimate(0.0, -1, 1), "inconclusive")},
             "No network is shown to beat the linear autoregression, the best baseline: the best network, single, has "
-            "an RMSE of 19 on the test part against 20; its MSE is 10 % below (97.5 % interval 20 % above to "
-            "40 % below).",
+            "an RMSE of 19 on the test part against 20; its MSE is 10 % below (97.5 % interval 40 % below to "
+            "20 % above).",
         ),
         (
             {"single": (Estimate(0.1, 0.05, 0.15), "better"), "stacked": (Estimate(0.36, 0.3, 0.4), "better")},
             "single and stacked beat the linear autoregression, the best baseline: the best network, stacked, has an "
-            "RMSE of 16 on the test part against 20; its MSE is 36 % below (97.5 % interval 30 % below to 40 % below).",
+            "RMSE of 16 on the test part against 20; its MSE is 36 % below (97.5 % interval 40 % below to 30 % below).",
         ),
         (
             {"single": (Estimate(0.19), "inconclusive")},

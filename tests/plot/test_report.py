@@ -70,8 +70,8 @@ INCONCLUSIVE = results((0.3, 0.45), pair(0.345, 0.193, 0.536, "inconclusive"))
 
 def test_an_inconclusive_verdict_says_what_would_have_been_seen() -> None:
     assert verdict(INCONCLUSIVE, params()) == (
-        "After 100 epochs neither model has solved the task (median test R2 0.191 for stacked and 0.114 for "
-        "single; the constant predictor has 0). After 1,000 epochs 30 % of the stacked and 45 % of the single "
+        "After 100 epochs neither stacked nor single has solved the task (median test R2 0.191 for stacked and 0.114 "
+        "for single; the constant predictor has 0). After 1,000 epochs 30 % of the stacked and 45 % of the single "
         "replicates have solved the task (test R2 of 0.9 or more), and stacked beats single in 34 % of pairs "
         "(95 % interval 19 to 54 %): inconclusive; 20 replicates would have shown 25 % or less, or 75 % or more."
     )

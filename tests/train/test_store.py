@@ -336,7 +336,7 @@ for number in random.Random(0).sample(range(next(moments)), 20):
     killed_at, number = number, -1
     began, trained = train(str(killed_at))
     assert trained == expected, killed_at
-    print(killed_at, began)
+    print(killed_at, began, flush=True)  # or the next fork has it too
 """
 
 

@@ -25,6 +25,7 @@ def main() -> None:
     ran = run_study(name, study, params)
     print(import_module(f"tools.study.{study.page}").write(ran, FOLDER / name))
     index.write(FOLDER)
+    print(f"More in {FOLDER / name}/README.md; {FOLDER}/README.md is written anew, too.", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -152,7 +152,7 @@ def run_experiment(name: str, set_params: Sequence[str]) -> Experiment:
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
     flags = [flag for change in set_params for flag in ("--set-param", change)]
     command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]
-    print("$", *command, file=sys.stderr)
+    print(f"Experiment {name}", file=sys.stderr)
     if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
         raise InputError(f"{' '.join(command)}: failed, see above")
     return read_experiment(name)

@@ -212,5 +212,5 @@ def named(arguments: Sequence[str]) -> tuple[str, Study]:
     """
     if len(arguments) != 1 or arguments[0] not in STUDIES:
         found = " ".join(arguments) or "none"
-        raise InputError(f"python -m tools.study NAME: found {found}; allowed: one of {', '.join(STUDIES)}")
+        raise InputError(f"make study STUDY=NAME: found {found}; allowed: one of {', '.join(STUDIES)}")
     return arguments[0], STUDIES[arguments[0]]()

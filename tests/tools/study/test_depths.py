@@ -301,7 +301,9 @@ def test_the_list_of_studies_says_what_each_found(
     monkeypatch.setattr(study_command, "run_study", lambda *_: ran)
     study_command.main()
     said = capsys.readouterr()
-    assert said.err == "announced\n"
+    assert said.err == (
+        "announced\nMore in reports/study/recall/README.md; reports/study/README.md is written anew, too.\n"
+    )
     answer = said.out.strip()
     listed = Path("reports/study/README.md").read_text().splitlines()
     assert listed[-1] == (
