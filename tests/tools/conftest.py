@@ -3,12 +3,13 @@
 import hashlib
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
+import vl_convert
 
 from stages.results import (
     Baseline,
@@ -120,6 +121,14 @@ def review(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyP
         monkeypatch.setenv(f"DVC_{name}", str(tmp_path_factory.getbasetemp()))
 
     return lambda folder, *arguments: call(folder, "tools.review", *arguments)
+
+
+@pytest.fixture(scope="module")
+def no_vega() -> Iterator[None]:
+    """Leave out Vega, which takes two seconds a page."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vl_convert, "javascript_bundle", lambda *_, **__: "")
+        yield
 
 
 @pytest.fixture(scope="session")

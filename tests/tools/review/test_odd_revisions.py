@@ -4,7 +4,6 @@ import io
 import json
 import math
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from tools.revisions import LOCK, PIPELINE, Files, Revision, read_revision
 from tools.revisions import PARAMS as PARAMS_FILE
 
 # A warning would be one more line for the reader, and none that says what to do.
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [pytest.mark.filterwarnings("error"), pytest.mark.usefixtures("no_vega")]
 NASTY = "\"'><img src=x onerror=alert(1)>"
 
 
@@ -84,14 +83,6 @@ class Made(Files):
 
     def _place(self, path: Path) -> tuple[Any, Any]:
         return self, path
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_vega() -> Iterator[None]:
-    """Leave out Vega, which takes two seconds a page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vl_convert, "javascript_bundle", lambda *_, **__: "")
-        yield
 
 
 def made(changed: dict[Path, bytes]) -> Revision:

@@ -1,8 +1,6 @@
 import re
-from collections.abc import Iterator
 
 import pytest
-import vl_convert
 
 from stages.results import Estimate
 from tests.tools.conftest import FIGURE, Revise, pair, results
@@ -10,15 +8,8 @@ from tools.review.charts import COLOURS
 from tools.review.compare import DOWN, UP
 from tools.review.page import page, readable
 
+pytestmark = pytest.mark.usefixtures("no_vega")
 NASTY = "</script><img src=x onerror=alert(1)>"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def no_vega() -> Iterator[None]:
-    """Leave out Vega, which takes two seconds a page."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(vl_convert, "javascript_bundle", lambda *_, **__: "")
-        yield
 
 
 @pytest.fixture(scope="module")

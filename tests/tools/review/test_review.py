@@ -8,6 +8,8 @@ import pytest
 from tests.conftest import Run, change
 from tests.tools.conftest import Review
 
+pytestmark = pytest.mark.usefixtures("no_vega")
+
 
 @pytest.fixture
 def project(compared: Path, tmp_path: Path) -> Path:
