@@ -195,9 +195,9 @@ def test_the_future_moves_nothing_that_is_fitted() -> None:
 )
 def test_says_how_many_rows_it_takes(seq_length: int, changes: dict[str, Any]) -> None:
     data = params(seq_length, **changes)
-    with pytest.raises(InputError, match=r"series\.csv: found 5 rows, .* it takes ([\d,]+) rows$") as caught:
+    with pytest.raises(InputError, match=r"series\.csv: found 5 rows, .* it takes ([\d,]+) rows;") as caught:
         forecast.split(5, data)
-    [least] = re.findall(r"takes ([\d,]+) rows$", str(caught.value))
+    [least] = re.findall(r"takes ([\d,]+) rows;", str(caught.value))
     rows = int(least.replace(",", ""))
     parts = forecast.split(rows, data)
     assert parts.test.stop == rows
