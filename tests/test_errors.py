@@ -52,6 +52,7 @@ def test_an_interrupt_during_the_imports_is_a_line(module: str, imported: str) -
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
 
 
+@pytest.mark.slow
 def test_a_users_own_backend_of_matplotlib_does_not_matter(run: Run) -> None:
     done = run("python -c 'import stages.plot.__main__'", TOP, MPLBACKEND="nonsense")
     assert (done.returncode, done.stderr) == (0, "")

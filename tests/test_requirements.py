@@ -121,6 +121,7 @@ def test_a_lock_names_no_host_and_no_cuda() -> None:
     assert "torch==2.13.0 " in (TOP / "requirements.txt").read_text()
 
 
+@pytest.mark.slow
 def test_the_stages_import_nothing_beyond_the_lock() -> None:
     code = (
         "import sys, stages.generate.__main__, stages.train.__main__, stages.evaluate.__main__, "

@@ -181,6 +181,7 @@ def test_proof_and_review_are_made_whatever_the_tests_say(workflow: dict[str, An
         assert condition == "${{ !cancelled() && steps.setup.outcome == 'success' }}"
 
 
+@pytest.mark.slow
 def test_a_base_that_cannot_be_read_leaves_the_proof_to_be_posted(
     workflow: dict[str, Any], checkout: Path, environment: dict[str, str], run: Run, tmp_path: Path
 ) -> None:

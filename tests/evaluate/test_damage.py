@@ -144,6 +144,7 @@ def test_plot_needs_the_whole_of_every_table(folder: Path, call: Call, name: str
         assert refused(call, folder, "plot").startswith(f"reports/{name}.csv: damaged (")
 
 
+@pytest.mark.slow
 def test_names_that_pandas_takes_for_values_and_losses_that_all_are_infinite(tmp_path: Path) -> None:
     text = tiny_params(lr="1.0e+30", epochs=2)
     for old, new in (("single", "nan"), ("stacked", "null"), ("wide", "true")):

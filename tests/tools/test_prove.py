@@ -92,6 +92,7 @@ def test_a_pipeline_that_fails_is_not_proved(project: Path, run: Run) -> None:
     )
 
 
+@pytest.mark.slow
 def test_elsewhere_it_says_where_to_run(project: Path, run: Run, tmp_path: Path) -> None:
     below = run("PYTHONPATH=.. python -m tools.prove", project / "reports")
     assert (below.returncode, below.stderr) == (2, "run from the top folder of the project\n")

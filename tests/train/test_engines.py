@@ -31,6 +31,7 @@ def test_each_engine_is_the_one_asked_for() -> None:
     assert by_torch[1:] == (reference.predict, reference.memory_needed, None)
 
 
+@pytest.mark.slow
 def test_the_exact_engine_leaves_torch_alone() -> None:
     code = (
         "import sys, stages.generate.__main__, stages.train.__main__; from stages.train import engines; "
@@ -84,6 +85,7 @@ def with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_a_cpu_that_ends_llvm_gets_one_line(with_data: Path, run: Run) -> None:
     environment = {"NUMBA_CPU_NAME": "pentium", "NUMBA_CPU_FEATURES": "", "PYTHONPATH": str(TOP)}
     failed = run("python -m stages.train single", with_data, **environment)

@@ -20,7 +20,7 @@ MARKS = {"better": "▲", "worse": "▼", "inconclusive": ""}
 
 
 def write(folder: Path) -> None:
-    """Write the page and its map, of those studies that have a page in `folder`."""
+    """Write the page and its map, of those studies that have a page in `folder`; the map stands for their answers."""
     lines = ["# The studies", "", "`make study STUDY=name` repeats one."]
     tables = [folder / name / "improvement.csv" for name in MAPPED]
     if any(path.exists() for path in tables):
@@ -31,7 +31,8 @@ def write(folder: Path) -> None:
         page = folder / name / "README.md"
         if page.exists():
             _, found, *_ = page.read_text(encoding="utf-8").split("\n\n")
-            lines += ["", f"- [{name}]({name}/README.md): {study().question} {found}"]
+            line = f"- [{name}]({name}/README.md): {study().question}"
+            lines += ["", line if name in MAPPED else f"{line} {found}"]
     write_text(folder / "README.md", "\n".join(lines) + "\n")
 
 

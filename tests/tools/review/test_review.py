@@ -65,6 +65,7 @@ def test_params_that_were_not_run_yet_are_told(project: Path, review: Review) ->
     assert "- workspace: not run since train.epochs changed in params.yaml; what" in out
 
 
+@pytest.mark.slow
 def test_a_committed_figure_is_shown_at_its_address_of_the_workspace_too(
     project: Path, run: Run, review: Review
 ) -> None:
@@ -90,6 +91,7 @@ def test_many_have_a_row_each(compared: Path, review: Review) -> None:
     assert out.count("- workspace: the same") == 1
 
 
+@pytest.mark.slow
 def test_what_cannot_be_read_is_said_in_a_line_each_and_the_rest_compared(
     compared: Path, review: Review
 ) -> None:
