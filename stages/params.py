@@ -1,4 +1,4 @@
-"""params.yaml, typed and validated, its values as they stand there; nothing else reads that file.
+"""params.yaml, typed and validated, its values as they stand there; no other stage reads that file.
 
 `python -m stages.params` checks it and prints nothing when all is well. `make` runs that first, since a few
 mistakes (no models, a name that is a number) would otherwise fail inside DVC, in words that hide the cause. For DVC it

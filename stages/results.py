@@ -1,7 +1,8 @@
-"""What lies in reports/: details.json, metrics.json, the tables and the figures. Written and read here alone.
+"""What lies in reports/. details.json, metrics.json and the tables are written and read here alone.
 
-details.json is all numbers, by the names of the records below. metrics.json is the few of them that people compare, for
-DVC's own tables: a group a model, and a group a pair as "a_vs_b". Numbers have 6 significant digits.
+details.json is all that was found, by the names of the records below. metrics.json is the few numbers that people
+compare, for DVC's own tables: a group a model, a pair as "a_vs_b", and a baseline of forecasts. Numbers have 6
+significant digits.
 """
 
 import json

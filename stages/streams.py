@@ -13,7 +13,7 @@ def stream(seed: int, purpose: str, model: str = "", replicate: int = 0) -> np.r
 
     Args:
         seed: from params.yaml, 0 or more.
-        purpose: what the numbers are for, such as "weights".
+        purpose: what the numbers are for, such as "initial weights".
         model: the model's name, where the numbers are a model's.
         replicate: which replicate of it, from 0.
     """

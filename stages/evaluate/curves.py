@@ -1,4 +1,4 @@
-"""The tables of reports/: the rows of each, model by model."""
+"""The tables of reports/: the rows of each, model by model or pair by pair."""
 
 from collections.abc import Iterator, Mapping, Sequence
 

@@ -1,4 +1,4 @@
-"""reports/README.md: what a forge shows on opening the folder. The verdict first, then tables, then figures."""
+"""reports/README.md: what a forge shows on opening the folder. The verdict first, then figures, then all numbers."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -36,7 +36,7 @@ def announcement(name: str, study: Study, params: Params) -> str:
 def seconds(params: Params) -> float:
     """Return how long an experiment takes, about."""
     train, dataset = params.train, data_set(params.data)
-    total, at_once = STAGE * (len(params.models) + 3.0), min(available_threads(), train.replicates)
+    total, at_once = STAGE * (len(params.models) + 4.0), min(available_threads(), train.replicates)
     for name, model in params.models.items():
         network = architecture(model, dataset.x_train.shape[2])
         training = training_of(name, params)._replace(lr=train.lr)  # which is no matter

@@ -116,7 +116,7 @@ def test_announcement_counts_replicates(params: Params, monkeypatch: pytest.Monk
     monkeypatch.setattr(duration, "seconds_an_epoch", lambda *_: 0.01)
     monkeypatch.setattr(duration, "available_threads", lambda: 2)
     study = studies.recall(values=(10, 20), wishes=(250,), epochs=1000, selection_replicates=4, replicates=5)
-    # 5 step sizes and 2 delays, 3 models each: 90 replicates of 10 s on two threads, and 7 x 6 stages of 3 s.
+    # 5 step sizes and 2 delays, 3 models each: 90 replicates of 10 s on two threads, and 7 x 7 stages of 3 s.
     assert duration.announcement("x", study, params) == (
         "Study x: 90 replicates in 7 experiments, about 10 minutes here on 2 threads; what DVC has in its cache is not "
         "trained again."
@@ -127,7 +127,7 @@ def test_a_network_is_timed(params: Params, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(duration, "MOMENT", 0.001)
     study = studies.recall(values=(10,), wishes=(250,), epochs=40, selection_replicates=2, replicates=2)
     seconds = duration.seconds(params_of(study, study.runs[0], params, {}))
-    assert duration.STAGE * 6 < seconds < duration.STAGE * 6 + 60
+    assert duration.STAGE * 7 < seconds < duration.STAGE * 7 + 60
 
 
 RATES = {1: [1.0, 1.0, 0.5, 0.0], 2: [1.0, 1.0, 1.0, 1.0], 4: [1.0, 0.0, 0.0, 0.0]}

@@ -25,7 +25,7 @@ from stages.train.exact import adam, trainer
 from stages.train.training import Training, TrainState, start
 from tests.conftest import TOP
 from tests.train.cases import TRAINING, begin, content, mean_task
-from tests.train.exact.digests import digests
+from tests.train.exact.digests import RUNS, digests
 from tests.train.exact.digests import train as train_run
 
 # A change here is a change of every result the project has published: say so in the commit that makes it.
@@ -48,6 +48,10 @@ GOLDEN = {
 
 ONE_STEP = TRAINING._replace(epochs=100)
 SMALL = Architecture("rnn_tanh", 1, 5, 2)
+
+
+def test_every_cell_has_a_golden_digest() -> None:
+    assert {network.cell for network, *_ in RUNS.values()} == GATES.keys()
 
 
 def python(*arguments: str, **environment: str) -> str:
