@@ -184,6 +184,14 @@ def conclusion(early: Sequence[Verdict], last: Sequence[Verdict]) -> str:
     return "inconclusive"
 
 
+def counts(verdicts: Sequence[Verdict], knob: str) -> str:
+    """Return "ahead at 1 and behind at 2 of 7 delays"."""
+    ahead, behind = verdicts.count("better"), verdicts.count("worse")
+    return (
+        f"ahead at {ahead} and behind at {behind} of {len(verdicts)} {knob}{'s' if len(verdicts) > 1 else ''}"
+    )
+
+
 def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
     """Return the answer: spans, then what each depth is worth, early and at the end."""
     early, last = found.epochs[0], found.epochs[-1]
@@ -197,22 +205,14 @@ def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
         text.append(
             f"After {words.epochs(last)}, {group.cell} networks with about {group.wish:,} parameters solve the task in "
             f"at least half of the replicates up to a {found.knob.word} of {words.listed(reach)}"
-            + (
-                f", where linear layers of these sizes can reach {words.listed(lines)}."
-                if found.recall
-                else "."
-            )
+            + (f", where linear layers of these sizes end at {words.listed(lines)}." if found.recall else ".")
         )
         low = group.architectures[0].num_layers
         for pair, one in zip(group.pairs(), group.architectures[1:], strict=True):
-            verdicts = [found.verdicts(pair, epoch) for epoch in (early, last)]
-            (ahead_early, ahead), (behind_early, behind) = (
-                [of_epoch.count(verdict) for of_epoch in verdicts] for verdict in ("better", "worse")
-            )
+            at_first, at_last = found.verdicts(pair, early), found.verdicts(pair, last)
             text.append(
-                f"Against {layers(low)}, {one.num_layers} are ahead at {ahead} and behind at {behind} of "
-                f"{len(found.values)} {found.knob.word}{'s' if len(found.values) > 1 else ''} ({ahead_early} and "
-                f"{behind_early} after {words.epochs(early)}): {conclusion(*verdicts)}."
+                f"Against {layers(low)}, {one.num_layers} are {counts(at_last, found.knob.word)}, and after "
+                f"{words.epochs(early)} {counts(at_first, found.knob.word)}: {conclusion(at_first, at_last)}."
             )
     return " ".join(text)
 

@@ -191,9 +191,10 @@ def test_the_answer_is_in_the_tables_and_on_the_page(ran: Ran, tmp_path: Path) -
         "After 100 epochs, rnn_tanh networks with about 250 parameters solve the task in at least half of the"
         " replicates up to a delay of 15 (95 % interval 10 to 15) with 1 layer of 13 units, 20 or more (95 % "
         "interval 20 or more) with 2 layers of 8 units and 5 (95 % interval 5) with 4 layers of 5 units, "
-        "where linear layers of these sizes can reach 12, 14 and 16. Against 1 layer, 2 are ahead at 1 and "
-        "behind at 0 of 4 delays (0 and 0 after 50 epochs): depth pays, but only in the long run. Against 1 layer, 4 "
-        "are ahead at 0 and behind at 1 of 4 delays (0 and 0 after 50 epochs): depth costs, but only in the long run."
+        "where linear layers of these sizes end at 12, 14 and 16. Against 1 layer, 2 are ahead at 1 and "
+        "behind at 0 of 4 delays, and after 50 epochs ahead at 0 and behind at 0 of 4 delays: depth pays, but"
+        " only in the long run. Against 1 layer, 4 are ahead at 0 and behind at 1 of 4 delays, and after 50 "
+        "epochs ahead at 0 and behind at 0 of 4 delays: depth costs, but only in the long run."
     )
     page = (tmp_path / "recall/README.md").read_text()
     assert page.split("\n\n")[1] == answer
