@@ -19,9 +19,9 @@ def verdict_of(report: str) -> str:
     return (TOP / report).read_text().split("\n\n")[1]
 
 
-@pytest.mark.parametrize("study", ["mean", "recall"])
-def test_quotes_the_answer_of_a_study(study: str) -> None:
-    assert verdict_of(f"reports/study/{study}/README.md") in words(README)
+@pytest.mark.parametrize(("report", "paragraph"), [("mean/README.md", 1), ("README.md", 2)])
+def test_quotes_the_answers_of_the_studies(report: str, paragraph: int) -> None:
+    assert (TOP / "reports/study" / report).read_text().split("\n\n")[paragraph] in words(README)
 
 
 def test_quotes_the_answer_for_the_sunspots() -> None:

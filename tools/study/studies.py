@@ -137,7 +137,7 @@ def depths(
 
 def recall(
     cells: Sequence[str] = ("rnn_tanh",),
-    wishes: Sequence[int] = (250,),
+    wishes: Sequence[int] = (250, 1000),
     values: Sequence[int] = (6, 10, 14, 18, 22, 26, 30),
     epochs: int = 2000,
     selection_replicates: int = 10,
