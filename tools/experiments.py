@@ -24,8 +24,9 @@ def main() -> None:
     experiments = read_revisions(listed.stdout.split())
     print(
         fill(
-            f"How often {pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many "
-            "replicates of each have solved the task",
+            "Experiments since the last commit (the others: dvc exp list --all-commits): how often "
+            f"{pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
+            "of each have solved the task",
             80,
         )
     )
