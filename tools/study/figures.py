@@ -20,16 +20,20 @@ def layers(count: int) -> str:
     return f"{count} layer{'' if count == 1 else 's'}"
 
 
-def looks(depths: Iterable[int], values: pd.Series) -> dict[int, tuple[str, str, float]]:
+def looks(depths: Iterable[int], values: pd.Series, first: int = 0) -> dict[int, tuple[str, str, float]]:
     """Return a colour and a marker for each depth, and how far aside its points are, so that no interval is covered.
 
-    One and two layers have the colours of `single` and `stacked`.
+    One and two layers have the colours of `single` and `stacked`; the lowest depth has those at place `first`.
     """
     colours = (COLOURS["single"], COLOURS["stacked"], COLOURS["wide"], *OTHERS)
     depths, across = sorted(set(depths)), np.unique(values)
     step = float(np.diff(across).min()) if len(across) > 1 else 1.0
     return {
-        depth: (colours[i], MARKERS[i % len(MARKERS)], 0.1 * step * (i - (len(depths) - 1) / 2))
+        depth: (
+            colours[i + first],
+            MARKERS[(i + first) % len(MARKERS)],
+            0.1 * step * (i - (len(depths) - 1) / 2),
+        )
         for i, depth in enumerate(depths)
     }
 
@@ -55,7 +59,8 @@ def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
 def improvement(table: pd.DataFrame, knob: str, level: float) -> Figure:
     """Draw how often a deeper network beats the shallowest, against what is varied; `table` is improvement.csv."""
     figure, panels = _panels(table, knob, "deeper beats shallower")
-    look = looks([*table["num_layers"], *table["against"]], table["value"])
+    # The shallowest, which is not drawn, has place 0.
+    look = looks(table["num_layers"], table["value"], first=1)
     for axes, rows in panels:
         axes.axhline(0.5, color=NEUTRAL, linestyle=DOTS)
         for (depth, against), of_depth in rows.groupby(["num_layers", "against"]):

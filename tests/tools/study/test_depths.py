@@ -278,6 +278,10 @@ def test_the_figures_have_a_panel_a_budget_and_a_line_a_depth(ran: Ran) -> None:
     against = figures.improvement(improvement, "delay", found.level)
     labels = {line.get_label() for line in against.axes[1].get_lines()}
     assert {"2 layers against 1", "4 layers against 1"} <= labels
+    (alone,) = (
+        figures.improvement(improvement[improvement["num_layers"] == 2], "delay", 0.9).axes[0].lines[1:]
+    )
+    assert np.asarray(alone.get_xdata()).tolist() == list(VALUES)
 
 
 def test_what_others_found_is_held_against_the_tables(ran: Ran) -> None:
