@@ -2,8 +2,6 @@
 
 import re
 
-import pytest
-
 from tests.conftest import TOP
 
 README = (TOP / "README.md").read_text()
@@ -14,18 +12,15 @@ def words(text: str) -> str:
     return " ".join(text.replace("\n> ", "\n").split())
 
 
-def verdict_of(report: str) -> str:
-    """Return the paragraph under the title of a report."""
-    return (TOP / report).read_text().split("\n\n")[1]
+def answer(page: str, paragraph: int = 1) -> str:
+    """Return the paragraph of a page of the studies that says what they found; of one study, that under its title."""
+    return (TOP / "reports/study" / page).read_text().split("\n\n")[paragraph]
 
 
-@pytest.mark.parametrize(("report", "paragraph"), [("mean/README.md", 1), ("README.md", 2)])
-def test_quotes_the_answers_of_the_studies(report: str, paragraph: int) -> None:
-    assert (TOP / "reports/study" / report).read_text().split("\n\n")[paragraph] in words(README)
-
-
-def test_quotes_the_answer_for_the_sunspots() -> None:
-    assert verdict_of("reports/study/series/README.md").split(" After ")[0] in words(README)
+def test_quotes_what_the_studies_found() -> None:
+    assert answer("mean/README.md") in words(README)
+    assert answer("README.md", 2) in words(README)
+    assert answer("series/README.md").split(" After ")[0] in words(README)
 
 
 def test_is_short() -> None:

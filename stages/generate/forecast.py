@@ -114,7 +114,7 @@ def naive_mae(y: np.ndarray, season: int) -> float:
 
 
 def cut(data: DataParams) -> tuple[Dataset, Forecast]:
-    """Return what `make` does of the series in its file; say how many rows it has, and what they take, before.
+    """Return what `make` returns, for the series in its file; say before how many rows it has, and what they take.
 
     Raises:
         InputError: it cannot be read, is too short, constant where it is trained on, or does not fit in memory.

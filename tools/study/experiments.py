@@ -44,7 +44,7 @@ class Ran(NamedTuple):
         return {run.lr: self.experiments[run.name] for run in self.study.runs if isinstance(run.lr, float)}
 
     def reported(self, key: str, usual: int) -> dict[int, Experiment]:
-        """Return the experiments with each model's best step size by what they changed this param to, in order."""
+        """Return those with each model's best step size by their value of a param, `usual` where it was not changed."""
         runs = {run.changes.get(key, usual): run.name for run in self.study.runs if run.lr == "best"}
         return {value: self.experiments[runs[value]] for value in sorted(runs)}
 

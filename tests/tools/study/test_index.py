@@ -57,16 +57,23 @@ def test_the_map_has_a_row_a_network_and_a_mark_where_it_is_sure() -> None:
     assert {text.get_text() for text in early.texts if text.get_position()[1] == 1} == {"10▼"}
 
 
-@pytest.mark.parametrize("gone", [(), index.MAPPED], ids=["all", "none to map"])
-def test_the_committed_page_is_made_from_the_committed_studies(tmp_path: Path, gone: tuple[str, ...]) -> None:
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the committed studies without what `index` writes."""
     shutil.copytree(TOP / "reports/study", tmp_path, dirs_exist_ok=True)
-    for name in gone:
-        shutil.rmtree(tmp_path / name, ignore_errors=True)
     (tmp_path / "README.md").unlink()
     (tmp_path / "map.png").unlink()
-    index.write(tmp_path)
-    if gone:
-        assert not (tmp_path / "map.png").exists()
-        assert "- [mean](mean/README.md): Does" in (tmp_path / "README.md").read_text()
-    else:
-        assert files(tmp_path, ".") == files(TOP / "reports/study", ".")
+    return tmp_path
+
+
+def test_the_committed_page_is_made_from_the_committed_studies(folder: Path) -> None:
+    index.write(folder)
+    assert files(folder, ".") == files(TOP / "reports/study", ".")
+
+
+def test_without_a_study_of_recall_there_is_no_map(folder: Path) -> None:
+    for name in index.MAPPED:
+        shutil.rmtree(folder / name, ignore_errors=True)
+    index.write(folder)
+    assert not (folder / "map.png").exists()
+    assert "- [mean](mean/README.md): Does" in (folder / "README.md").read_text()
