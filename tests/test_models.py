@@ -6,7 +6,6 @@ from torch import nn
 
 from stages import models
 from stages.architecture import GATES, Architecture
-from stages.train.exact import trainer
 
 
 @pytest.mark.parametrize("module", [models.SingleLayerRNN(3, 8, 2), models.StackedRNN(3, 8, 2, num_layers=4)])
@@ -22,10 +21,6 @@ def test_output_is_the_linear_layer_on_the_last_time_step(module: models.SingleL
 
 def test_stacked_has_two_layers_unless_told_otherwise() -> None:
     assert models.StackedRNN(1, 32, 1).rnn.num_layers == 2
-
-
-def test_each_cell_has_its_trainer() -> None:
-    assert GATES.keys() == trainer.CELLS.keys()
 
 
 @pytest.mark.parametrize("cell", GATES)

@@ -15,7 +15,7 @@ f4 = np.float32
 
 
 class Adam(NamedTuple):
-    """The settings; a step size of 0 means no step."""
+    """The settings."""
 
     lr: float
     clip_norm: np.float32  # inf for none

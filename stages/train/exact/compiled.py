@@ -22,6 +22,7 @@ from numba.core import config
 from numba.core.caching import NullCache
 from numba.core.compiler import CompileResult
 from numba.core.registry import cpu_target
+from numba.core.runtime import rtsys
 from numba.core.serialize import dumps
 
 from stages.files import replacing, user_cache
@@ -30,6 +31,9 @@ from stages.files import replacing, user_cache
 # the name when the first function is decorated.
 if getattr(config, "CPU_NAME", None) == "native":
     config.CPU_NAME = llvmlite.binding.get_host_cpu_name()  # type: ignore[attr-defined]
+
+# The third level takes LLVM a tenth longer in all, and the code is as fast.
+config.OPT = type(config.OPT)(2)  # type: ignore[attr-defined]
 
 OPTIONS: dict[str, Any] = {
     "nogil": True,  # replicates train in threads
@@ -71,7 +75,7 @@ class ContentCache(NullCache):
         return cache_folder() / f"{self.name}-{hashlib.sha256(str(signature).encode()).hexdigest()[:16]}"
 
     def load_overload(self, signature: Any, target_context: Any) -> Any:  # noqa: D102
-        target_context.refresh()
+        rtsys.initialize(target_context)
         with contextlib.suppress(OSError):
             content = self.path(signature).read_bytes()
             digest, code = content[:32], content[32:]

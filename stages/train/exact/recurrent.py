@@ -83,7 +83,8 @@ def recurrent_layers(cell: Cell, gates: int) -> tuple[Callable, Callable, Callab
     @compiled
     def add_gradients(memory, net, layers, x, t):
         """Add the gradients by the weights at the steps t, t+1, ... t+STEPS-1 to `sums`."""
-        H, step, kept_step, steps = net.H, net.Q * BLOCK, KEPT * net.P * BLOCK, min(STEPS, net.T - t)
+        H, step, kept_step = net.H, net.Q * BLOCK, KEPT * net.P * BLOCK
+        steps = STEPS if t + STEPS <= net.T else net.T - t  # `min` would be one more function to compile
         for layer in range(net.L):
             ih, hh = layers[layer].weight_ih, layers[layer].weight_hh
             d = net.d + layer * STEPS * step
@@ -126,7 +127,7 @@ def recurrent_layers(cell: Cell, gates: int) -> tuple[Callable, Callable, Callab
                         if t < T - 1:
                             g = product(g, memory, w_hh + i, 1, H, after + hh_rows + b, gates * H)
                         store_tile(memory, net.tile, WIDTH, COLUMNS, g)
-                        for u in range(min(ROWS, H - i)):
+                        for u in range(ROWS if i + ROWS <= H else H - i):
                             for v in range(0, WIDTH, LANES):
                                 at = (i + u) * BLOCK + b + v
                                 kept = load_tile(memory, before + KEPT * rows + at, rows, KEPT, 1)
