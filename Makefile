@@ -30,7 +30,7 @@ experiments: $(VENV)/run-time ## list the experiments: what changed in each, and
 bench: $(VENV)/tests ## measure speed
 	@python -m tools.bench
 
-study: $(VENV)/run-time ## run a study, make study STUDY=recall-quick for one; without, it says which there are
+study: $(VENV)/run-time ## run a study, make study STUDY=recall-quick for one; without, list them
 	@python -m tools.study $(STUDY)
 
 store: $(VENV)/run-time ## show how large the store of trained replicates is
@@ -54,7 +54,7 @@ lock: ## resolve requirements.in to requirements.txt, and tests/ likewise
 
 clean: ## remove .venv
 	rm -rf $(VENV)
-	@echo "Left: data/ and .dvc/cache, which make distclean removes too, and trained replicates (make store, make clear-store)"
+	@echo "Left: data/, .dvc/cache and review.html, which make distclean removes too, and trained replicates (make store, make clear-store)"
 
 distclean: clean ## remove all that can be made again: .venv, what is made in data/, DVC's cache and temporary files
 	find data -mindepth 1 -maxdepth 1 ! -name '*.csv' -exec rm -rf {} +

@@ -36,7 +36,12 @@ def level(confidence: float) -> str:
 
 def epochs(count: int) -> str:
     """Return "1,000 epochs"."""
-    return f"{count:,} epoch{'' if count == 1 else 's'}"
+    return count_of(count, "epoch")
+
+
+def count_of(count: int, what: str) -> str:
+    """Return "1 block" or "1,000 blocks"."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def interval(estimate: Estimate, text: Callable[[float], str]) -> str:

@@ -22,18 +22,17 @@ def main() -> None:
     command = [sys.executable, "-m", "dvc", "exp", "list", "--name-only"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True)
     experiments = read_revisions(listed.stdout.split())
-    print(
-        fill(
-            "Experiments since the last commit (the others: dvc exp list --all-commits): how often "
-            f"{pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
-            "of each have solved the task",
-            80,
-        )
+    text = fill(
+        "Experiments since the last commit (the others: dvc exp list --all-commits): how often "
+        f"{pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
+        "of each have solved the task",
+        80,
     )
     for one in sorted([base, *experiments], key=lambda one: -share(one, pair)):
         changed = differences(one, base) or "the last commit"
-        print("\n" + fill(changed, 80, break_on_hyphens=False))
-        print(f"    {outcome(one, pair):<57}{'' if one is base else one.name}".rstrip())
+        text += f"\n\n{fill(changed, 80, break_on_hyphens=False)}\n"
+        text += f"    {outcome(one, pair):<57}{'' if one is base else one.name}".rstrip()
+    print(text)
 
 
 def outcome(one: Revision, pair: str) -> str:

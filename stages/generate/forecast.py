@@ -44,17 +44,26 @@ def split(rows: int, data: DataParams) -> Split:
     """
     series = of(data)
     test, validation = _part(rows, series.test_share), _part(rows, series.validation_share)
-    parts = rows - test - validation, validation, test
+    first, second = rows - test - validation, rows - test
+    parts = Split(slice(0, first), slice(first, second), slice(second, rows))
     window = data.seq_length + series.horizon
     needed = max(window, (series.season or 1) + 1), window, window
-    if any(part < need for part, need in zip(parts, needed, strict=True)):
+    if any(size < need for size, need in zip(_sizes(parts), needed, strict=True)):
         raise InputError(
-            f"{series.path}: found {rows:,} rows, {parts[0]:,} to train on, {validation:,} to validate and {test:,} "
-            f"to test; with data.seq_length {data.seq_length} and data.series.horizon {series.horizon} it takes "
-            f"{least_rows(needed, series):,} rows; a shorter window takes fewer"
+            f"{series.path}: found {_said(parts)}; with data.seq_length {data.seq_length} and data.series.horizon "
+            f"{series.horizon} it takes {least_rows(needed, series):,} rows; a shorter window takes fewer"
         )
-    first, second = parts[0], parts[0] + validation
-    return Split(slice(0, first), slice(first, second), slice(second, rows))
+    return parts
+
+
+def _sizes(parts: Split) -> list[int]:
+    return [part.stop - part.start for part in parts]
+
+
+def _said(parts: Split) -> str:
+    """Return how many rows there are, and how many each part has, as a clause."""
+    train, validation, test = _sizes(parts)
+    return f"{parts.test.stop:,} rows, {train:,} to train on, {validation:,} to validate and {test:,} to test"
 
 
 def least_rows(needed: tuple[int, int, int], series: SeriesParams) -> int:
@@ -124,7 +133,11 @@ def cut(data: DataParams) -> tuple[Dataset, Forecast]:
     rows, columns = series.values.shape
     # A number takes 4 bytes, and 16 more while least squares is fitted.
     needed = 20 * rows * (data.seq_length * columns + 1)
-    print(f"{params.path}: {rows:,} rows; their windows take {max(needed / 1e6, 1):,.0f} MB", file=sys.stderr)
+    print(
+        f"{params.path}: {_said(split(rows, data))}; their windows take {max(needed / 1e6, 1):,.0f} MB; "
+        "make study STUDY=series chooses step sizes (data.series.lr) for it",
+        file=sys.stderr,
+    )
     check_memory("data.seq_length and data.series", needed)
     if series.steps and series.steps[0] < series.steps[1] * (1 - 1e-9):
         shortest, longest, unit = series.steps

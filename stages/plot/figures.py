@@ -15,6 +15,7 @@ import pandas as pd
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, PercentFormatter
 
 from stages import words
@@ -237,7 +238,9 @@ def _grid(count: int, title: str, labels: tuple[str, str]) -> tuple[Figure, list
     columns = min(count, 3 if count <= FEW else 5)
     rows = math.ceil(count / columns)
     height = {1: 4.2, 2: 3.4}.get(columns, WIDTH / columns)
-    figure = Figure(figsize=(WIDTH, rows * height + 0.8), layout="constrained")
+    # Wide enough apart for the last number below a panel and the first below the next.
+    between = ConstrainedLayoutEngine(w_pad=0.1)
+    figure = Figure(figsize=(WIDTH, rows * height + 0.8), layout=between)
     panels = list(figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat)
     for axes in panels[count:]:
         axes.remove()

@@ -13,6 +13,7 @@ from stages.words import number, percent
 
 MOST_ROWS = 24  # of the table of what comes next; details.json has all
 ACROSS = 70  # characters, for which a figure has room
+FEW_BLOCKS = 5  # of the test part, under which an interval over them is wide whatever the network
 
 
 def sentence(found: Forecasts) -> str:
@@ -27,9 +28,13 @@ def sentence(found: Forecasts) -> str:
         text = f"No network is shown to beat the {found.best}, the best baseline"
     else:
         text = f"No network beats the {found.best}, the best baseline"
+    blocks = len(found.starts)
+    short = (
+        f" A test part of {words.count_of(blocks, 'block')} can show little." if blocks < FEW_BLOCKS else ""
+    )
     return (
         f"{text}: the best network, {name}, has an RMSE of {number(network.errors.rmse)} on the test part against "
-        f"{number(baseline.rmse)}; its MSE is {_against(gained, found.level)}."
+        f"{number(baseline.rmse)}; its MSE is {_against(gained, found.level)}.{short}"
     )
 
 

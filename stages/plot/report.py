@@ -84,13 +84,18 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
         simple, r2 = words.CONSTANT, "0"
         if results.forecasts:
             simple, r2 = results.forecasts.best, number(results.forecasts.solved_r2)
-        neither = f"neither {' nor '.join(names)} has solved the task"
+        neither = f"neither {' nor '.join(names)} has {_success(results)}"
         return f"{neither} (median test R2 {' and '.join(scores)}; the {simple} has {r2})"
     shares = (
         f"{percent(outcome.solved.value)} of the {name}"
         for name, outcome in zip(names, (first, second), strict=True)
     )
-    return f"{' and '.join(shares)} replicates have solved the task ({solved(results, params)})"
+    return f"{' and '.join(shares)} replicates have {_success(results)} ({solved(results, params)})"
+
+
+def _success(results: Results) -> str:
+    """Return what it is called to have solved the task."""
+    return f"done as well as the {results.forecasts.best}" if results.forecasts else "solved the task"
 
 
 def _summary(results: Results) -> Iterator[dict[str, str]]:

@@ -17,6 +17,8 @@ from tools.revisions import Revision, flat
 ABSENT = "\N{EM DASH}"
 UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
+MOST_SHOWN = 12  # of a list of results; a hundred forecasts are too many to read
+
 
 class Cell(NamedTuple):
     """Text; the estimate that it shows if it shows one, and what it means that this moved up or down."""
@@ -97,8 +99,18 @@ def changed_numbers(revisions: Sequence[Revision]) -> Table:
     return _changed(
         "number",
         revisions,
-        [{place: value for place, value in column.items() if value is not None} for column in columns],
+        [
+            {place: _folded(value) for place, value in column.items() if value is not None}
+            for column in columns
+        ],
     )
+
+
+def _folded(value: Any) -> Any:
+    """Return a long list as its ends."""
+    if isinstance(value, list) and len(value) > MOST_SHOWN:
+        return f"{value[0]} ... {value[-1]} ({len(value)} in all)"
+    return value
 
 
 def differences(revision: Revision, base: Revision) -> str:

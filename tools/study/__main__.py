@@ -13,11 +13,14 @@ from tools.git import check_top_folder
 from tools.study import index
 from tools.study.duration import announcement
 from tools.study.experiments import run_study
-from tools.study.studies import FOLDER, named
+from tools.study.studies import FOLDER, listing, named
 
 
 def main() -> None:
-    """Run the study that the command line names, write its page and print its answer."""
+    """Run the study that the command line names, write its page and print its answer; or list what there is."""
+    if not sys.argv[1:]:
+        print(listing())
+        return
     name, study = named(sys.argv[1:])
     check_top_folder()
     params = load_params()

@@ -204,6 +204,19 @@ STUDIES: dict[str, Callable[[], Study]] = {
 }
 
 
+def listing() -> str:
+    """Return the studies, a line each."""
+    lines = []
+    for name, declare in STUDIES.items():
+        study = declare()
+        cells = ", ".join(dict.fromkeys(group.cell for group in study.groups))
+        lines.append(f"{name:<14}{study.question}{f' ({cells})' if cells else ''}\n")
+    return (
+        f"make study STUDY=NAME, where NAME is one of\n\n{''.join(lines)}\n"
+        "Each says first how long it takes here; after Ctrl-C the same command goes on."
+    )
+
+
 def named(arguments: Sequence[str]) -> tuple[str, Study]:
     """Return the study that the command line names, and its name.
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.results import Estimate
+from stages.results import BaselineForecast, Errors, Estimate, Forecasts, Results
 from tests.tools.conftest import LOSSES, Revise, model, pair, results
 from tools.review import compare
 from tools.review.compare import DOWN, UP, Cell, Table
@@ -136,6 +136,21 @@ def test_the_numbers_that_differ_have_their_place_in_the_results(revise: Revise)
     lost = revise("lost", results=results(stacked_vs_single=pair(detectable=0.7)))
     place = "pairs.stacked vs single.last.test"
     assert [place + ".detectable", "\N{EM DASH}", "0.7"] in compare.changed_numbers([won, lost]).rows
+
+
+def test_of_a_hundred_forecasts_the_ends_are_shown(revise: Revise) -> None:
+    error = Errors(2.0, 1.0, None, [2.0, 2.0])
+
+    def forecasts(last: float) -> Results:
+        best = {"last value": BaselineForecast(error, [*map(float, range(99)), last], [0.5])}
+        return results()._replace(forecasts=Forecasts("last value", 100, 0.5, 0.95, [], [], [], best, {}))
+
+    rows = compare.changed_numbers(
+        [revise(results=forecasts(7.0)), revise("idea", results=forecasts(8.0))]
+    ).rows
+    assert rows == [
+        ["forecasts.baselines.last value.last", "0.0 ... 7.0 (100 in all)", "0.0 ... 8.0 (100 in all)"]
+    ]
 
 
 def test_figures_are_told_apart_by_their_bytes(revise: Revise) -> None:

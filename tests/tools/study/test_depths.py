@@ -69,7 +69,13 @@ def test_a_budget_that_no_networks_fit_gets_a_line(cell: str, wish: int) -> None
         matched(cell, 1, wish, (1, 2, 4))
 
 
-@pytest.mark.parametrize("arguments", [[], ["nope"], ["mean", "recall"]])
+def test_the_list_of_studies_names_each() -> None:
+    lines = studies.listing().splitlines()
+    assert [line.split()[0] for line in lines[2:-2]] == list(studies.STUDIES)
+    assert max(map(len, lines)) <= 110
+
+
+@pytest.mark.parametrize("arguments", [["nope"], ["mean", "recall"]])
 def test_a_study_that_is_not_there_gets_a_line(arguments: list[str]) -> None:
     with pytest.raises(InputError, match=r"found (none|nope|mean recall); allowed: one of mean, recall, "):
         studies.named(arguments)
