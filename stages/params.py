@@ -7,6 +7,7 @@ is the first stage: the others come after it, since what it makes is a dependenc
 """
 
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal, Self, get_args
@@ -43,9 +44,9 @@ class SeriesParams(_Section):
     path: Text
     column: Text
     inputs: list[Text] = Field(description="a list of names of columns")
-    time: Text | None = Field(description="the name of a column, or blank")
+    time: Text | None = Field(description="the name of a column, or blank (null with -S)")
     horizon: Count
-    season: Count | None = Field(description="a whole number, 1 or more, or blank")
+    season: Count | None = Field(description="a whole number, 1 or more, or blank (null with -S)")
     test_share: Share
     validation_share: Share
     lr: dict[Name, Positive] = Field(description="a number above 0 for a model's name each")
@@ -59,7 +60,7 @@ class DataParams(_Section):
     test_samples: Count
     seq_length: Count
     delay: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
-        description="a whole number, 0 or more, or blank"
+        description="a whole number, 0 or more, or blank (null with -S)"
     )
     seed: Seed
     series: SeriesParams | None = Field(default=None, description="a section of keys")
@@ -76,7 +77,7 @@ class ModelParams(_Section):
     hidden_size: Count
     num_layers: Annotated[int, Field(ge=1, le=1000, description="a whole number, 1 to 1000")]
     cell: Annotated[str, Field(pattern=rf"^({'|'.join(GATES)})\Z", description=", ".join(GATES))]
-    lr: Positive | None = Field(description="a number above 0, or blank")
+    lr: Positive | None = Field(description="a number above 0, or blank (null with -S)")
 
 
 class TrainParams(_Section):
@@ -88,8 +89,8 @@ class TrainParams(_Section):
     lr: Positive
     replicates: Count
     seed: Seed
-    batch_size: Count | None = Field(description="a whole number, 1 or more, or blank")
-    clip_norm: Positive | None = Field(description="a number above 0, or blank")
+    batch_size: Count | None = Field(description="a whole number, 1 or more, or blank (null with -S)")
+    clip_norm: Positive | None = Field(description="a number above 0, or blank (null with -S)")
     eval_every: Count
 
 
@@ -138,7 +139,7 @@ class Params(_Section):
             if len({series.column, *series.inputs}) <= len(series.inputs):
                 yield "data.series.inputs", series.inputs, "other columns than data.series.column, each once"
         elif train.batch_size is not None and train.batch_size > data.num_samples:
-            allowed = f"at most data.num_samples, {data.num_samples}, or blank"
+            allowed = f"at most data.num_samples, {data.num_samples}, or blank (null with -S)"
             yield "train.batch_size", train.batch_size, allowed
         if train.engine == "exact" and train.device == "cuda":
             allowed = "with train.engine exact cpu or auto (train.engine torch has the others)"
@@ -148,7 +149,7 @@ class Params(_Section):
             if len(models) == 1 or pairs.count(models) > 1:
                 yield "evaluate.compare", pair, "two different models, each two once"
         if evaluate.primary not in evaluate.compare:
-            allowed = f"one of evaluate.compare, {', '.join(evaluate.compare) or 'which is empty'}"
+            allowed = f"one of the pairs of evaluate.compare: {', '.join(evaluate.compare) or 'it is empty'}"
             yield "evaluate.primary", evaluate.primary, allowed
 
 
@@ -181,10 +182,14 @@ def load_params() -> Params:
         problem = explain(error)
     except ValueError as error:  # no YAML, no UTF-8
         problem = str(error)
-    # `dvc exp run -S` leaves what it set, but for its temporary folders.
-    changed = subprocess.run(["git", "status", "--porcelain", "--", PATH], capture_output=True).stdout
-    undo = "; `git restore params.yaml` undoes what changed since the last commit"
-    raise InputError(f"{PATH}: {problem}{undo if changed and '.dvc' not in Path.cwd().parts else ''}")
+    # `dvc exp run -S` leaves what it set, and with --temp the next one starts from there, in a folder below .dvc.
+    here = Path.cwd().parts
+    workspace = Path(*here[: here.index(".dvc")] if ".dvc" in here else here)
+    changed = subprocess.run(
+        ["git", "status", "--porcelain", "--", PATH], cwd=workspace, capture_output=True
+    ).stdout
+    undo = "; `git restore params.yaml` undoes what changed since the last commit" if changed else ""
+    raise InputError(f"{PATH}: {problem}{undo}")
 
 
 def missing_series(path: str) -> InputError:
@@ -227,8 +232,15 @@ def _wrong(key: str, found: object, allowed: str) -> str:
 
 
 def main() -> None:
-    """Check params.yaml, and that DVC will find the series, and write data/params-checked, always the same."""
-    series = load_params().data.forecast
+    """Check params.yaml, and that DVC will find the series, and write data/params-checked, always the same.
+
+    A pair may name a model that was taken out of `models:`; it is left out, and that is said.
+    """
+    params = load_params()
+    for pair in params.evaluate.compare:
+        if absent := [name for name in split_pair(pair) if name not in params.models]:
+            print(f"{PATH}: evaluate.compare: {pair} is left out: no {absent[0]} in models", file=sys.stderr)
+    series = params.data.forecast
     if series and not Path(series.path).exists():
         raise missing_series(series.path)
     write_text(CHECKED, "params.yaml was checked\n")

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import re
+import shutil
 import subprocess
 from datetime import date
 from pathlib import Path
@@ -14,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stages.errors import InputError, tell
-from stages.params import load_params
+from stages.params import load_params, main
 from tests.conftest import TOP, Run
 
 COMMITTED = (TOP / "params.yaml").read_text()
@@ -86,13 +87,21 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (r"lr: 0\.01", "lr: 0", "train.lr: found 0; allowed: a number above 0"),
         (r"lr: 0\.01", "lr: .inf", "train.lr: found inf; allowed: a number above 0"),
         (r"lr: 0\.01", "lr: fast", "train.lr: found 'fast'; allowed: a number above 0"),
-        (r"lr: # this", "lr: -1 # this", "models.single.lr: found -1; allowed: a number above 0, or blank"),
+        (
+            r"lr: # this",
+            "lr: -1 # this",
+            "models.single.lr: found -1; allowed: a number above 0, or blank (null with -S)",
+        ),
         (r"epochs: \d+", "epochs: 1.5", "train.epochs: found 1.5; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs: '9'", "train.epochs: found '9'; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs: true", "train.epochs: found True; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs:", "train.epochs: found nothing; allowed: a whole number, 1 or more"),
         (r"task: mean", "task: max", "data.task: found 'max'; allowed: mean, recall, adding"),
-        (r"  delay: .*\n", "", "data.delay: missing; allowed: a whole number, 0 or more, or blank"),
+        (
+            r"  delay: .*\n",
+            "",
+            "data.delay: missing; allowed: a whole number, 0 or more, or blank (null with -S)",
+        ),
         (
             r"task: mean([^$]*)delay: 10",
             r"task: recall\1delay:",
@@ -176,7 +185,11 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "batch_size: 1001",
             "train.batch_size: found 1001; allowed: at most data.num_samples, 1000",
         ),
-        (r"clip_norm:", "clip_norm: 0", "train.clip_norm: found 0; allowed: a number above 0, or blank"),
+        (
+            r"clip_norm:",
+            "clip_norm: 0",
+            "train.clip_norm: found 0; allowed: a number above 0, or blank (null with -S)",
+        ),
         (
             r"  seq_length",
             "  seq_len",
@@ -268,7 +281,7 @@ def test_odd_values_get_a_line(text: str, line: str) -> None:
         ("[stacked, single]", "evaluate.compare.0: found 'stacked'; allowed: a list of pairs such as"),
         (
             "[stacked vs wide]",
-            "evaluate.primary: found 'stacked vs single'; allowed: one of evaluate.compare",
+            "evaluate.primary: found 'stacked vs single'; allowed: one of the pairs of evaluate.compare",
         ),
     ],
 )
@@ -286,7 +299,16 @@ def test_a_folder_in_its_place_is_told(run: Run) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "params.yaml: Is a directory\n")
 
 
-def test_a_mistake_in_a_repository_says_how_to_undo_it() -> None:
+def test_a_pair_with_a_model_that_is_not_there_is_said_to_be_left_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    write(COMMITTED.replace("- stacked vs wide", "- stacked vs narrow"))
+    main()
+    line = "params.yaml: evaluate.compare: stacked vs narrow is left out: no narrow in models\n"
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_mistake_in_a_repository_says_how_to_undo_it(monkeypatch: pytest.MonkeyPatch) -> None:
     write(COMMITTED)
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
     for command in (
@@ -299,6 +321,16 @@ def test_a_mistake_in_a_repository_says_how_to_undo_it() -> None:
     with pytest.raises(
         InputError, match=r"allowed: a number above 0; `git restore params\.yaml` undoes what"
     ):
+        load_params()
+    # An experiment's temporary folder starts from it.
+    temporary = Path(".dvc/tmp/exps/1")
+    temporary.mkdir(parents=True)
+    shutil.copy("params.yaml", temporary)
+    monkeypatch.chdir(temporary)
+    with pytest.raises(InputError, match="undoes"):
+        load_params()
+    subprocess.run(["git", "-C", "../../../..", "restore", "params.yaml"], check=True)
+    with pytest.raises(InputError, match=r"allowed: a number above 0$"):
         load_params()
 
 

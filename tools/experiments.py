@@ -1,4 +1,4 @@
-"""`python -m tools.experiments`: the experiments since the last commit, best first, in 80 columns.
+"""`python -m tools.experiments`: the experiments but those of studies, best first, in 80 columns.
 
 What changed comes before what came out, for which DVC's own table has no setting.
 """
@@ -12,6 +12,7 @@ from stages.params import load_params, split_pair
 from tools.git import check_top_folder
 from tools.review.compare import differences
 from tools.revisions import Revision, read_revision, read_revisions
+from tools.study.studies import PREFIX
 
 
 def main() -> None:
@@ -19,11 +20,11 @@ def main() -> None:
     check_top_folder()
     pair = load_params().evaluate.primary
     base = read_revision("HEAD")
-    command = [sys.executable, "-m", "dvc", "exp", "list", "--name-only"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True)
-    experiments = read_revisions(listed.stdout.split())
+    command = [sys.executable, "-m", "dvc", "exp", "list", "--all-commits", "--name-only"]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    experiments = read_revisions(name for name in listed if not name.startswith(PREFIX))
     text = fill(
-        "Experiments since the last commit (the others: dvc exp list --all-commits): how often "
+        "Experiments, and how they differ from the last commit: how often "
         f"{pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
         "of each have solved the task",
         80,
@@ -36,12 +37,21 @@ def main() -> None:
 
 
 def outcome(one: Revision, pair: str) -> str:
-    """Return "33 % (18 to 52 %), inconclusive; 10 and 30 % solved", the first of the pair first."""
+    """Return "33 % (18 to 52 %), inconclusive; 10 and 30 % solved", the first of the pair first.
+
+    Of forecasts, instead of the shares, the RMSE of the best network and of the best baseline.
+    """
     if pair not in one.results.pairs:
-        return "none"
+        absent = next(name for name in split_pair(pair) if name not in one.results.models)
+        return f"none, for want of {absent}"
     of_models = (one.results.models[name].last.solved.value for name in split_pair(pair))
     shares = " and ".join(words.percent(share).removesuffix(" %") for share in of_models)
-    return f"{words.outcome(one.results.pairs[pair].last.test)}; {shares} % solved"
+    compared = words.outcome(one.results.pairs[pair].last.test)
+    if forecasts := one.results.forecasts:
+        best = min(network.errors.rmse for network in forecasts.models.values())
+        baseline = forecasts.baselines[forecasts.best].errors.rmse
+        return f"{compared}; RMSE {words.number(best)}, baseline {words.number(baseline)}"
+    return f"{compared}; {shares} % solved"
 
 
 def share(one: Revision, pair: str) -> float:

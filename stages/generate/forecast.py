@@ -7,7 +7,7 @@ scaled by the mean and the standard deviation of its training part.
 
 import math
 import sys
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -46,12 +46,13 @@ def split(rows: int, data: DataParams) -> Split:
     test, validation = _part(rows, series.test_share), _part(rows, series.validation_share)
     first, second = rows - test - validation, rows - test
     parts = Split(slice(0, first), slice(first, second), slice(second, rows))
-    window = data.seq_length + series.horizon
-    needed = max(window, (series.season or 1) + 1), window, window
-    if any(size < need for size, need in zip(_sizes(parts), needed, strict=True)):
+    needed = least_rows(data.seq_length, series)
+    if rows < needed:
+        longest = bisect_right(range(1, data.seq_length), rows, key=partial(least_rows, series=series))
+        shorter = f", or data.seq_length {longest} or less" if longest else ""
         raise InputError(
             f"{series.path}: found {_said(parts)}; with data.seq_length {data.seq_length} and data.series.horizon "
-            f"{series.horizon} it takes {least_rows(needed, series):,} rows; a shorter window takes fewer"
+            f"{series.horizon} it takes {needed:,} rows{shorter}"
         )
     return parts
 
@@ -66,14 +67,11 @@ def _said(parts: Split) -> str:
     return f"{parts.test.stop:,} rows, {train:,} to train on, {validation:,} to validate and {test:,} to test"
 
 
-def least_rows(needed: tuple[int, int, int], series: SeriesParams) -> int:
-    """Return how many rows give the training, the validation and the test part as many as they need."""
-    train, *others = needed
-    shares = series.validation_share, series.test_share
-    rows = max(
-        bisect_left(range(10**18), need, key=partial(_part, share=share))
-        for need, share in zip(others, shares, strict=True)
-    )
+def least_rows(seq_length: int, series: SeriesParams) -> int:
+    """Return from how many rows on each part has a window, and the training part a season and a row."""
+    window, shares = seq_length + series.horizon, (series.validation_share, series.test_share)
+    train = max(window, (series.season or 1) + 1)
+    rows = max(bisect_left(range(10**18), window, key=partial(_part, share=share)) for share in shares)
     rows = max(rows, int((train - 2) / (1 - sum(shares))))  # each other part may be a row less than its share
     while rows - sum(_part(rows, share) for share in shares) < train:
         rows += 1
@@ -107,7 +105,7 @@ def scaling(values: np.ndarray, names: list[str], path: str) -> tuple[np.ndarray
     for name, low, high in zip(names, values.min(axis=0), values.max(axis=0), strict=True):
         if low == high:
             raise InputError(
-                f"{path}: column {name}: found {low:g} in every row of the training part, rows 2 to {len(values) + 1}; "
+                f"{path}: column {name}: found {low:g} in every row of the training part, rows 1 to {len(values)}; "
                 "allowed: what varies there"
             )
     return mean, std
@@ -226,8 +224,8 @@ def note(data: DataParams) -> str:
     """Return what the report says of the task, and of its numbers."""
     series = of(data)
     return (
-        f"The task is to say {series.column} of {series.path} at {series.horizon} ahead of a window of "
-        f"{data.seq_length} rows. MSE and R2 are of numbers scaled by the mean and the standard deviation of the "
+        f"The task is to say {series.column} of {series.path} {series.horizon} ahead of the last row of a window of "
+        f"{data.seq_length}. MSE and R2 are of numbers scaled by the mean and the standard deviation of the "
         "training part. No window reaches across the borders of training, validation and test part. MASE is the mean "
         "absolute error divided by that of saying, in the training part, what stood "
         f"{series.season or 1} rows before (Hyndman and Koehler 2006). All baselines are fitted on the training part; "

@@ -2,11 +2,11 @@
 
 import csv
 from array import array
-from collections.abc import Iterator
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -20,7 +20,7 @@ class Series(NamedTuple):
     """What a file has: R rows, and what each of them is called.
 
     `values` is float64 (R, 1 + inputs), the column that is predicted first. `times` has the time column's text, or,
-    where there is none, "row 2" for the first row below the header. `steps` is the shortest and the longest from a
+    where there is none, "row 1" for the first row below the header. `steps` is the shortest and the longest from a
     row's time to the next one's, with its unit; None without a time column.
     """
 
@@ -34,12 +34,12 @@ def read_series(series: SeriesParams) -> Series:
 
     Raises:
         InputError: it is missing, no CSV in UTF-8, lacks a column, or a row has no number or comes before the one
-            above it; the message says which. Rows are counted from the header, which is 1.
+            above it; the message says on which line of the file.
     """
     path = Path(series.path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(csv.reader(file, strict=True), series)
+            return _parse(file, series)
     except FileNotFoundError:
         raise missing_series(series.path) from None
     except (UnicodeDecodeError, csv.Error, ValueError) as error:
@@ -47,26 +47,29 @@ def read_series(series: SeriesParams) -> Series:
     raise InputError(f"{path}: {problem}")
 
 
-def _parse(rows: Iterator[list[str]], series: SeriesParams) -> Series:
+def _parse(file: TextIO, series: SeriesParams) -> Series:
+    rows = csv.reader(file, strict=True)
     header = [name.strip() for name in next(rows, [])]
     if not header:
         raise ValueError("empty; allowed: a header, and a row a step")
     places = [_place(header, name) for name in (series.column, *series.inputs)]
     time = None if series.time is None else _place(header, series.time)
-    values, times = array("d"), []
+    values, times, lines = array("d"), [], array("q")
     blank = 0
-    for number, row in enumerate(rows, start=2):
+    for row in rows:
+        line = rows.line_num
         if not row:  # allowed after the last one alone
-            blank = blank or number
+            blank = blank or line
             continue
         if blank or len(row) != len(header):
-            number, found = (blank, 0) if blank else (number, len(row))
-            raise ValueError(f"row {number}: found {found} cells; allowed: {len(header)}, as the header has")
-        values.extend(_cell(row[place], number, header[place]) for place in places)
-        times.append(f"row {number}" if time is None else row[time].strip())
+            line, found = (blank, 0) if blank else (line, len(row))
+            raise ValueError(f"line {line}: found {found} cells; allowed: {len(header)}, as the header has")
+        values.extend(_cell(row[place], line, header[place]) for place in places)
+        lines.append(line)
+        times.append(f"row {len(lines)}" if time is None else row[time].strip())
     if not times:
         raise ValueError("no row below the header; allowed: a row a step")
-    steps = None if series.time is None else _steps(times, series.time)
+    steps = None if series.time is None else _steps(times, lines, series.time)
     return Series(np.array(values).reshape(len(times), len(places)), times, steps)
 
 
@@ -80,13 +83,13 @@ def _place(header: list[str], name: str) -> int:
     return header.index(name)
 
 
-def _cell(text: str, row: int, column: str) -> float:
+def _cell(text: str, line: int, column: str) -> float:
     """Return the number that a cell says."""
     with suppress(ValueError):
         value = _number(text)
         if abs(value) < LARGEST:  # nan is not
             return value
-    raise ValueError(f"row {row}, column {column}: found {_shown(text)}; allowed: a number")
+    raise ValueError(f"line {line}, column {column}: found {_shown(text)}; allowed: a number")
 
 
 def _number(text: str) -> float:
@@ -99,28 +102,29 @@ def _shown(text: str) -> str:
     return repr(text[:50]) if text.strip() else "an empty cell"
 
 
-def _steps(times: list[str], column: str) -> tuple[float, float, str]:
+def _steps(times: list[str], lines: Sequence[int], column: str) -> tuple[float, float, str]:
     """Return the shortest and the longest step of a time column, and its unit.
 
     Raises:
         ValueError: a time is neither a number nor a date, or does not come after the one in the row above.
     """
-    shortest, longest, above = np.inf, 0.0, None
-    for row, text in enumerate(times, start=2):
+    shortest, longest, above, text_above = np.inf, 0.0, None, ""
+    for line, text in zip(lines, times, strict=True):
         try:
             value, unit = moment = _moment(text)
         except ValueError:
             allowed = "a number, or a date such as 2024-01-31"
             raise ValueError(
-                f"row {row}, column {column}: found {_shown(text)}; allowed: {allowed}"
+                f"line {line}, column {column}: found {_shown(text)}; allowed: {allowed}"
             ) from None
         if above is not None:
             if unit != above[1] or value <= above[0]:
                 again = ", which stands in the row above," if moment == above else ""
-                allowed = f"what comes after {times[row - 3]}"
-                raise ValueError(f"row {row}, column {column}: found {text!r}{again}; allowed: {allowed}")
+                raise ValueError(
+                    f"line {line}, column {column}: found {text!r}{again}; allowed: what comes after {text_above}"
+                )
             shortest, longest = min(shortest, value - above[0]), max(longest, value - above[0])
-        above = moment
+        above, text_above = moment, text
     return shortest, longest, unit
 
 

@@ -36,7 +36,7 @@ def main() -> None:
     for name, draw in drawings.items():
         figures.save(figure_path(name), draw)
     write_text(PAGE, page)
-    print(f"{verdict(found, params)} See {PAGE} and its figures.")
+    print(verdict(found, params))
 
 
 def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFrame]:

@@ -78,7 +78,9 @@ def figure(found: Forecasts, column: str) -> Figure:
         axes.set_xlim(0, x[-1] + 0.5)
         _mark(axes, found.times)
         axes.legend(loc="upper left", ncols=3, fontsize=9, frameon=False, borderaxespad=0)
-        axes.set_ylim(top=axes.get_ylim()[0] + 1.25 * np.ptp(axes.get_ylim()))  # room for the legend
+    low, high = (end(axes.get_ylim()[i] for axes in panels) for i, end in enumerate((min, max)))
+    for axes in panels:
+        axes.set_ylim(low, low + 1.25 * (high - low))  # room for the legend
     starts = np.arange(len(found.starts))
     by_time.plot(starts, best.errors.blocks, "o", color=NEUTRAL, linestyle=DOTS, label=found.best)
     for name, colour in look.items():

@@ -29,9 +29,8 @@ class Training(NamedTuple):
 
 def training_of(name: str, params: Params) -> Training:
     """Return how the model of this name is trained, by params.yaml."""
-    train, series = params.train, params.data.series
-    of_task = series.lr if series and params.data.task == "forecast" else {}
-    lr = params.models[name].lr or of_task.get(name) or train.lr
+    train, series = params.train, params.data.forecast
+    lr = params.models[name].lr or (series and series.lr.get(name)) or train.lr
     return Training(train.epochs, lr, train.batch_size, train.clip_norm, train.eval_every)
 
 

@@ -195,9 +195,9 @@ def test_the_future_moves_nothing_that_is_fitted() -> None:
 )
 def test_says_how_many_rows_it_takes(seq_length: int, changes: dict[str, Any]) -> None:
     data = params(seq_length, **changes)
-    with pytest.raises(InputError, match=r"series\.csv: found 5 rows, .* it takes ([\d,]+) rows;") as caught:
+    with pytest.raises(InputError, match=r"series\.csv: found 5 rows, .* it takes ([\d,]+) rows") as caught:
         forecast.split(5, data)
-    [least] = re.findall(r"takes ([\d,]+) rows;", str(caught.value))
+    [least] = re.findall(r"takes ([\d,]+) rows", str(caught.value))
     rows = int(least.replace(",", ""))
     parts = forecast.split(rows, data)
     assert parts.test.stop == rows
@@ -205,10 +205,19 @@ def test_says_how_many_rows_it_takes(seq_length: int, changes: dict[str, Any]) -
         forecast.split(rows - 1, data)
 
 
+def test_says_which_window_is_short_enough() -> None:
+    with pytest.raises(InputError, match=r"it takes [\d,]+ rows, or data\.seq_length \d+ or less$") as caught:
+        forecast.split(40, params(20))
+    [longest] = map(int, re.findall(r"seq_length (\d+) or less", str(caught.value)))
+    forecast.split(40, params(longest))
+    with pytest.raises(InputError):
+        forecast.split(40, params(longest + 1))
+
+
 def test_a_column_that_is_constant_where_it_is_trained_on_is_refused() -> None:
     given = series(100, 2)
     given.values[:60, 1] = 7
-    line = r"series\.csv: column x: found 7 in every row of the training part, rows 2 to 61; allowed: what varies"
+    line = r"series\.csv: column x: found 7 in every row of the training part, rows 1 to 60; allowed: what varies"
     with pytest.raises(InputError, match=line):
         forecast.make(given, params(3, inputs=["x"]))
 

@@ -27,7 +27,7 @@ def read(content: str | bytes, **changes: Any) -> Series:
 
 def test_reads_the_columns_that_are_named_and_no_other() -> None:
     found = read('\ufefft, x ,note,y\r\n1,1e1,"a,b",-.5\r\n\r\n')
-    assert (found.values.tolist(), found.times, found.steps) == ([[-0.5]], ["row 2"], None)
+    assert (found.values.tolist(), found.times, found.steps) == ([[-0.5]], ["row 1"], None)
     found = read("t,x,y\n1,10,0.5\n2, 20 ,1.5\n", inputs=["x"], time="t")
     assert (found.values.tolist(), found.times) == ([[0.5, 10.0], [1.5, 20.0]], ["1", "2"])
 
@@ -56,23 +56,24 @@ def test_tells_the_steps_of_time(times: list[str], steps: tuple[float, float, st
         ("t,x\n1,2\n", "column y: found none; allowed: one of t, x"),
         ("t;y\n1;2\n", "column y: found none; allowed: one of t;y (one, if commas are what separates them)"),
         ("y,t,y\n1,2,3\n", "column y: found 2; allowed: one of y, t, y"),
-        ("t,y\n1,2\n2,\n", "row 3, column y: found an empty cell; allowed: a number"),
-        ("t,y\n1,2\n2,nan\n", "row 3, column y: found 'nan'; allowed: a number"),
-        ("t,y\n1,-inf\n", "row 2, column y: found '-inf'; allowed: a number"),
-        ("t,y\n1,1_000\n", "row 2, column y: found '1_000'; allowed: a number"),
-        ('t,y\n1,"1,5"\n', "row 2, column y: found '1,5'; allowed: a number"),
-        ("t,y\n1,2,3\n", "row 2: found 3 cells; allowed: 2, as the header has"),
-        ("t,y\n1\n", "row 2: found 1 cells; allowed: 2, as the header has"),
-        ("t,y\n1,2\n\n3,4\n", "row 3: found 0 cells; allowed: 2, as the header has"),
-        ("t,y\n1,2\n1.0,3\n", "row 3, column t: found '1.0', which stands in the row above,; allowed: what"),
-        ("t,y\n2,2\n1,3\n", "row 3, column t: found '1'; allowed: what comes after 2"),
+        ("t,y\n1,2\n2,\n", "line 3, column y: found an empty cell; allowed: a number"),
+        ("t,y\n1,2\n2,nan\n", "line 3, column y: found 'nan'; allowed: a number"),
+        ("t,y\n1,-inf\n", "line 2, column y: found '-inf'; allowed: a number"),
+        ("t,y\n1,1_000\n", "line 2, column y: found '1_000'; allowed: a number"),
+        ('t,y\n1,"1,5"\n', "line 2, column y: found '1,5'; allowed: a number"),
+        ("t,y\n1,2,3\n", "line 2: found 3 cells; allowed: 2, as the header has"),
+        ("t,y\n1\n", "line 2: found 1 cells; allowed: 2, as the header has"),
+        ('t,y\n"1\n",2\n3,x\n', "line 4, column y: found 'x'; allowed: a number"),
+        ("t,y\n1,2\n\n3,4\n", "line 3: found 0 cells; allowed: 2, as the header has"),
+        ("t,y\n1,2\n1.0,3\n", "line 3, column t: found '1.0', which stands in the row above,; allowed: what"),
+        ("t,y\n2,2\n1,3\n", "line 3, column t: found '1'; allowed: what comes after 2"),
         (
             "t,y\n2024-01-02,2\n2024-01-01,3\n",
-            "row 3, column t: found '2024-01-01'; allowed: what comes after",
+            "line 3, column t: found '2024-01-01'; allowed: what comes after",
         ),
-        ("t,y\n2024-01-02,2\n7,3\n", "row 3, column t: found '7'; allowed: what comes after 2024-01-02"),
-        ("t,y\nMay,2\n", "row 2, column t: found 'May'; allowed: a number, or a date such as 2024-01-31"),
-        ("t,y\n,2\n", "row 2, column t: found an empty cell; allowed: a number, or a date"),
+        ("t,y\n2024-01-02,2\n7,3\n", "line 3, column t: found '7'; allowed: what comes after 2024-01-02"),
+        ("t,y\nMay,2\n", "line 2, column t: found 'May'; allowed: a number, or a date such as 2024-01-31"),
+        ("t,y\n,2\n", "line 2, column t: found an empty cell; allowed: a number, or a date"),
         (b"t,y\n1,\xff\n", "no UTF-8 (invalid start byte)"),
         ('t,y\n1,"2\n', "unexpected end of data"),
         ('t,y\n1,"2"x\n', "',' expected after '\"'"),

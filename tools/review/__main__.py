@@ -36,7 +36,7 @@ def main() -> None:
     revisions = read_revisions(dict.fromkeys(names))
     if len(revisions) < 2:
         raise InputError("nothing to compare: it takes two revisions that can be read")
-    print(markdown(revisions, image_folder), end="")
+    print(markdown(revisions, image_folder, sys.stdout.isatty()), end="")
     if arguments.html:
         write_text(arguments.html, page(revisions))
         print(f"{arguments.html}: open it in a browser, no network needed", file=sys.stderr)

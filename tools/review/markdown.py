@@ -13,12 +13,13 @@ from tools.revisions import Revision
 ImageFolder = Callable[[str], str | None]
 
 
-def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
-    """Return the whole review.
+def markdown(revisions: Sequence[Revision], image_folder: ImageFolder, terminal: bool = False) -> str:
+    """Return the whole review; on a terminal, which folds nothing and shows no figure, without both.
 
     Args:
         revisions: two or more; the first is what the others are compared with.
         image_folder: gives the address below which the files of a commit are found, None where it has none.
+        terminal: whether it is printed on one.
     """
     summary = "\n".join(f"- {plain(line)}" for line in compare.summary(revisions))
     parts = [f"## {plain(compare.title(revisions))}", summary]
@@ -26,8 +27,13 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:
         return "\n\n".join(parts) + "\n"
     for heading, (header, rows) in compare.sections(revisions):
         parts += [f"### {heading}", table(header, rows) if rows else "Nothing."]
-    parts += [plain(compare.legend(revisions)), "### Figures", figures(revisions, image_folder)]
+    parts.append(plain(compare.legend(revisions)))
     header, rows = compare.changed_numbers(revisions)
+    if terminal:
+        differ, _ = compare.figures(revisions)
+        parts.append(f"{len(rows)} numbers and {len(differ)} figures differ; --html FILE shows all.")
+        return "\n\n".join(parts) + "\n"
+    parts += ["### Figures", figures(revisions, image_folder)]
     if rows:
         parts.append(folded(f"All {len(rows)} numbers that differ", table(header, rows)))
     return "\n\n".join(parts) + "\n"

@@ -21,11 +21,10 @@ from stages.params import split_pair
 from stages.plot.figures import save
 from stages.results import Estimate, PairMeasure, Verdict, write_csv
 from stages.streams import stream
-from stages.words import percent
+from stages.words import count_of, percent
 from tools.study import figures
 from tools.study.anchors import ANCHORS, Anchor
 from tools.study.experiments import Experiment, Ran
-from tools.study.figures import layers
 from tools.study.matching import spread
 from tools.study.studies import FRESH_SEED, Group, Knob, Study
 
@@ -184,12 +183,15 @@ def conclusion(early: Sequence[Verdict], last: Sequence[Verdict]) -> str:
     return "inconclusive"
 
 
+def tally(verdicts: Sequence[Verdict]) -> tuple[int, int]:
+    """Return how many of them are better and how many worse."""
+    return verdicts.count("better"), verdicts.count("worse")
+
+
 def counts(verdicts: Sequence[Verdict], knob: str) -> str:
     """Return "ahead at 1 and behind at 2 of 7 delays"."""
-    ahead, behind = verdicts.count("better"), verdicts.count("worse")
-    return (
-        f"ahead at {ahead} and behind at {behind} of {len(verdicts)} {knob}{'s' if len(verdicts) > 1 else ''}"
-    )
+    ahead, behind = tally(verdicts)
+    return f"ahead at {ahead} and behind at {behind} of {count_of(len(verdicts), knob)}"
 
 
 def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
@@ -198,7 +200,7 @@ def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
     text = []
     for group in found.study.groups:
         reach = [
-            f"{_span(found, spans[name, last])} with {layers(one.num_layers)} of {one.hidden_size} units"
+            f"{_span(found, spans[name, last])} with {count_of(one.num_layers, 'layer')} of {one.hidden_size} units"
             for name, one in group.models().items()
         ]
         lines = [str(linear_reach(one.hidden_size, one.num_layers)) for one in group.architectures]
@@ -211,7 +213,7 @@ def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
         for pair, one in zip(group.pairs(), group.architectures[1:], strict=True):
             at_first, at_last = found.verdicts(pair, early), found.verdicts(pair, last)
             text.append(
-                f"Against {layers(low)}, {one.num_layers} are {counts(at_last, found.knob.word)}, and after "
+                f"Against {count_of(low, 'layer')}, {one.num_layers} are {counts(at_last, found.knob.word)}, and after "
                 f"{words.epochs(early)} {counts(at_first, found.knob.word)}: {conclusion(at_first, at_last)}."
             )
     return " ".join(text)
@@ -250,7 +252,10 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
         epochs=[words.epochs(epoch) for epoch in found.epochs],
         replicates=replicates,
         level=words.level(found.level),
-        detectable=["nothing" if p is None else f"a probability of {percent(p)} or more" for p in detectable],
+        detectable=[
+            "no difference, however large," if p is None else f"a probability of {percent(p)} or more"
+            for p in detectable
+        ],
         groups=[
             f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}"
             for group in study.groups
@@ -276,7 +281,7 @@ def agreement(anchor: Anchor, found: Grid) -> str:
     groups, last = found.study.groups, found.epochs[-1]
     if anchor.deeper_ahead is not None:
         verdicts = [v for group in groups for pair in group.pairs() for v in found.verdicts(pair, last)]
-        ahead, behind = verdicts.count("better"), verdicts.count("worse")
+        ahead, behind = tally(verdicts)
         text = f"deeper ahead in {ahead}, behind in {behind} of {len(verdicts)} comparisons"
         if anchor.deeper_ahead:
             return f"{text}: {'agrees there' if ahead else 'not seen'}"

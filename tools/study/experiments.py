@@ -15,7 +15,7 @@ from stages.errors import InputError
 from stages.params import Params, explain
 from stages.results import Results
 from tools.revisions import Files
-from tools.study.studies import FRESH_SEED, SELECTION_SEED, Run, Study
+from tools.study.studies import FRESH_SEED, PREFIX, SELECTION_SEED, Run, Study
 
 
 class Experiment(NamedTuple):
@@ -76,7 +76,7 @@ def run_study(name: str, study: Study, params: Params) -> Ran:
         if run.lr == "best" and not ran.best:
             ran = ran._replace(best=best_steps(ran.sweep(), list(ran.params.models)))
         flags = set_params(study, run, params, ran.best)
-        experiment = run_experiment(f"study-{name}-{run.name}", flags)
+        experiment = run_experiment(f"{PREFIX}{name}-{run.name}", flags)
         ran = ran._replace(experiments={**ran.experiments, run.name: experiment})
     return ran
 

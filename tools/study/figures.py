@@ -11,13 +11,9 @@ from matplotlib.ticker import PercentFormatter
 
 from stages import words
 from stages.plot.figures import COLOURS, DOTS, NEUTRAL, OTHERS, WIDTH, with_title
+from stages.words import count_of
 
 MARKERS = "osD^"
-
-
-def layers(count: int) -> str:
-    """Return "1 layer"."""
-    return f"{count} layer{'' if count == 1 else 's'}"
 
 
 def looks(depths: Iterable[int], values: pd.Series, first: int = 0) -> dict[int, tuple[str, str, float]]:
@@ -47,7 +43,7 @@ def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
     look = looks(table["num_layers"], table["value"])
     for axes, rows in panels:
         for depth, of_depth in rows.groupby("num_layers"):
-            _line(axes, of_depth, look[depth], layers(depth))
+            _line(axes, of_depth, look[depth], count_of(depth, "layer"))
             for reach in of_depth["reach"].dropna().unique():
                 axes.axvline(reach, color=look[depth][0], linestyle=DOTS, linewidth=1.5)
     title = f"Replicates that have solved the task (test R2 of {solved_r2:g} or more), with 95 % intervals"
@@ -64,7 +60,7 @@ def improvement(table: pd.DataFrame, knob: str, level: float) -> Figure:
     for axes, rows in panels:
         axes.axhline(0.5, color=NEUTRAL, linestyle=DOTS)
         for (depth, against), of_depth in rows.groupby(["num_layers", "against"]):
-            _line(axes, of_depth, look[depth], f"{layers(depth)} against {against}")
+            _line(axes, of_depth, look[depth], f"{count_of(depth, 'layer')} against {against}")
     title = f"How often a replicate of the deeper network has the lower test MSE, with {words.level(level)} intervals"
     return _finish(figure, f"{title}\nAbove the dotted line the deeper is ahead")
 

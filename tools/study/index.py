@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from stages import words
 from stages.files import write_text
 from stages.plot.figures import COLOURS, INK, NEUTRAL, WIDTH, save, with_title
+from tools.study.depths import tally
 from tools.study.studies import STUDIES
 
 MAPPED = ("recall", "recall-gru", "recall-lstm")
@@ -26,7 +27,7 @@ def write(folder: Path) -> None:
     if any(path.exists() for path in tables):
         table = pd.concat(pd.read_csv(path) for path in tables if path.exists())
         save(folder / "map.png", partial(draw, table))
-        lines += ["", answer(table), "", f"![{TITLE}](map.png)"]
+        lines += ["", "## To recall a number", "", answer(table), "", f"![{TITLE}](map.png)", "", "## All"]
     for name, study in STUDIES.items():
         page = folder / name / "README.md"
         if page.exists():
@@ -46,7 +47,7 @@ def answer(table: pd.DataFrame) -> str:
     for epoch, now in sorted(table.groupby("epoch"), reverse=True):
         parts = []
         for (depth, against), rows in now.groupby(["num_layers", "against"]):
-            ahead, behind = ((rows["verdict"] == verdict).sum() for verdict in ("better", "worse"))
+            ahead, behind = tally(list(rows["verdict"]))
             parts.append(
                 f"{depth} layers are ahead of {against} in {ahead} and behind in {behind} of {len(rows)} comparisons"
             )
@@ -56,7 +57,8 @@ def answer(table: pd.DataFrame) -> str:
     for (cell, wish, depth), rows in last[last["verdict"] == "better"].groupby(PLACE, sort=False):
         delays = words.listed([str(value) for value in rows["value"]])
         places.append(f"{cell} of about {wish:,} parameters and {depth} layers at a delay of {delays}")
-    return " ".join([*text, f"In the end depth pays {'with ' + '; '.join(places) if places else 'nowhere'}."])
+    shown = f"In the end depth is shown to pay {'with ' + '; '.join(places) if places else 'nowhere'}."
+    return " ".join([*text, shown])
 
 
 def draw(table: pd.DataFrame) -> Figure:
@@ -71,12 +73,12 @@ def draw(table: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(WIDTH, 0.36 * len(places) + 2.2), layout="constrained")
     panels = figure.subplots(1, len(epochs), sharey=True, squeeze=False)[0]
     for axes, epoch in zip(panels, epochs, strict=True):
-        share = np.full((len(places), len(values)), np.nan)
+        share, strength = np.full((2, len(places), len(values)), np.nan)
         for one in table[table["epoch"] == epoch].itertuples():
             row = places.index((one.cell, one.wish, one.num_layers, one.against))
             column = values.index(one.value)
-            share[row, column] = one.share
             decided = one.verdict != "inconclusive"
+            share[row, column], strength[row, column] = one.share, 1 if decided else 0.35
             axes.text(
                 column,
                 row,
@@ -87,16 +89,16 @@ def draw(table: pd.DataFrame) -> Figure:
                 color=INK if decided else NEUTRAL,
                 fontweight="bold" if decided else "normal",
             )
-        axes.imshow(share, cmap=colours, vmin=0, vmax=1, aspect="auto")
+        axes.imshow(share, cmap=colours, alpha=np.nan_to_num(strength), vmin=0, vmax=1, aspect="auto")
         axes.set_title(f"after {words.epochs(epoch)}")
         axes.set_xticks(range(len(values)), values)
         axes.set_yticks(
             range(len(places)),
-            [f"{cell} {wish:,}: {depth} against {against}" for cell, wish, depth, against in places],
+            [f"{cell}, {wish:,}: {depth} against {against}" for cell, wish, depth, against in places],
         )
         axes.grid(visible=False)
         axes.tick_params(length=0)
         axes.spines[:].set_visible(False)
     figure.supxlabel("delay: how many steps back the wanted number stood", fontsize=12)
-    note = "▲ ahead, ▼ behind, else the interval has 50 % in it; cell, parameters: layers"
+    note = "▲ ahead, ▼ behind; pale: the interval has 50 % in it. Left: the cell, parameters, layers"
     return with_title(figure, f"{TITLE}\n{note}")

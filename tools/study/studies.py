@@ -10,6 +10,7 @@ from stages.results import REPORTS
 from tools.study.matching import matched
 
 FOLDER = REPORTS / "study"
+PREFIX = "study-"  # of its experiments' names
 SELECTION_SEED, FRESH_SEED = 1, 2  # of the initial weights; 0 is the default run's
 
 
@@ -198,7 +199,7 @@ STUDIES: dict[str, Callable[[], Study]] = {
     # A quick look, in a few minutes.
     "recall-quick": lambda: recall(
         wishes=(250,), values=(10, 20), epochs=1000, selection_replicates=5, replicates=5
-    ),
+    )._replace(question="The same with few replicates, in a few minutes: what does a study look like?"),
     "adding": adding,
     "series": series,
 }

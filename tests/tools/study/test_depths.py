@@ -316,7 +316,7 @@ def test_the_list_of_studies_says_what_each_found(
     )
     assert said.out.strip() == Path("reports/study/recall/README.md").read_text().split("\n\n")[1]
     listed = Path("reports/study/README.md").read_text().splitlines()
-    assert listed[4].startswith(
+    assert listed[6].startswith(
         "After 100 epochs, 2 layers are ahead of 1 in 1 and behind in 0 of 4 comparisons"
     )
     assert listed[-1] == "- [recall](recall/README.md): Do deeper networks of the same size remember longer?"
