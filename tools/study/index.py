@@ -21,27 +21,38 @@ MARKS = {"better": "▲", "worse": "▼", "inconclusive": ""}
 
 
 def write(folder: Path) -> None:
-    """Write the page and its map, of those studies that have a page in `folder`; the map stands for their answers."""
+    """Write the page and its map, of those studies that have a page in `folder`; of depths, what their counts say."""
     lines = ["# The studies", "", "`make study STUDY=name` repeats one."]
     tables = [folder / name / "improvement.csv" for name in MAPPED]
     if any(path.exists() for path in tables):
         table = pd.concat(pd.read_csv(path) for path in tables if path.exists())
         save(folder / "map.png", partial(draw, table))
-        lines += ["", "## To recall a number", "", answer(table), "", f"![{TITLE}](map.png)", "", "## All"]
-    for name, study in STUDIES.items():
-        page = folder / name / "README.md"
+        lines += [
+            "",
+            "## To recall a number",
+            "",
+            answer(table, "delay"),
+            "",
+            f"![{TITLE}](map.png)",
+            "",
+            "## All",
+        ]
+    for name, declare in STUDIES.items():
+        page, study = folder / name / "README.md", declare()
         if page.exists():
             _, found, *_ = page.read_text(encoding="utf-8").split("\n\n")
-            line = f"- [{name}]({name}/README.md): {study().question}"
-            lines += ["", line if name in MAPPED else f"{line} {found}"]
+            if study.knob:
+                found = answer(pd.read_csv(folder / name / "improvement.csv"), study.knob.word)
+            lines += ["", f"- [{name}]({name}/README.md): {study.question} {found}"]
     write_text(folder / "README.md", "\n".join(lines) + "\n")
 
 
-def answer(table: pd.DataFrame) -> str:
+def answer(table: pd.DataFrame, knob: str) -> str:
     """Return where deeper networks are ahead and where behind, after each number of epochs, the last one first.
 
     Args:
         table: improvement.csv of one or more studies.
+        knob: what they vary.
     """
     text = []
     for epoch, now in sorted(table.groupby("epoch"), reverse=True):
@@ -55,8 +66,8 @@ def answer(table: pd.DataFrame) -> str:
     last = table[table["epoch"] == table["epoch"].max()]
     places = []
     for (cell, wish, depth), rows in last[last["verdict"] == "better"].groupby(PLACE, sort=False):
-        delays = words.listed([str(value) for value in rows["value"]])
-        places.append(f"{cell} of about {wish:,} parameters and {depth} layers at a delay of {delays}")
+        values = words.listed([str(value) for value in rows["value"]])
+        places.append(f"{cell} of about {wish:,} parameters and {depth} layers at a {knob} of {values}")
     shown = f"In the end depth is shown to pay {'with ' + '; '.join(places) if places else 'nowhere'}."
     return " ".join([*text, shown])
 
