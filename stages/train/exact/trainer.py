@@ -115,7 +115,7 @@ def advance(
                 yield Pass(net.x_batch, net.y_batch, min(net.B, net.N - start), True, start)
 
     def run(epochs: Iterable[int], order: np.ndarray) -> None:
-        passes = np.array([one for epoch in epochs for one in passes_of(epoch)], PASS)
+        passes = np.fromiter((one for epoch in epochs for one in passes_of(epoch)), PASS)
         compiled_trainer(architecture.cell)(memory, net, layers, optimizer, order, passes, mse)
 
     if net.B > 0:
@@ -146,9 +146,10 @@ def predict(weights: Weights, x: np.ndarray, architecture: Architecture) -> np.n
 def memory_needed(architecture: Architecture, training: Training, dataset: Dataset) -> int:
     """Return the bytes that training one replicate takes at its peak, beside the data set."""
     net = layout.lay_out(architecture, cell_of(architecture.cell), dataset, training.batch_size)
-    # Beside the memory: the state, or the samples on their way to it.
+    # Beside the memory: the state, or the samples on their way to it; and the passes of an epoch, as they are listed.
     copies = max(net.y_train - net.x_train, net.y_test - net.x_test, 8 * architecture.parameters())
-    return 4 * (net.end + 2 * copies)
+    passes = 2 * PASS.itemsize * (-(-net.N // net.B) if net.B > 0 else 0)
+    return 4 * (net.end + 2 * copies) + passes
 
 
 def check_platform(cell: str) -> None:

@@ -301,6 +301,7 @@ def test_clipping_by_a_nan_norm_makes_every_weight_nan() -> None:
         (Architecture("gru", 1, 32, 2), 20, 1000, None),
         (Architecture("lstm", 1, 32, 2), 20, 1000, None),
         (Architecture("rnn_tanh", 1, 8, 1), 20, 5_000, 64),
+        (Architecture("rnn_tanh", 1, 2, 1), 2, 20_000, 1),
     ],
 )
 def test_memory_needed(architecture: Architecture, steps: int, samples: int, batch_size: int | None) -> None:
