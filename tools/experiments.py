@@ -42,15 +42,15 @@ def outcome(one: Revision, pair: str) -> str:
     Of forecasts, instead of the shares, the RMSE of the best network and of the best baseline.
     """
     if pair not in one.results.pairs:
-        absent = next(name for name in split_pair(pair) if name not in one.results.models)
-        return f"none, for want of {absent}"
-    of_models = (one.results.models[name].last.solved.value for name in split_pair(pair))
-    shares = " and ".join(words.percent(share).removesuffix(" %") for share in of_models)
+        absent = [name for name in split_pair(pair) if name not in one.results.models]
+        return f"none, for want of {absent[0]}" if absent else "none, since the two were not compared"
     compared = words.outcome(one.results.pairs[pair].last.test)
     if forecasts := one.results.forecasts:
         best = min(network.errors.rmse for network in forecasts.models.values())
         baseline = forecasts.baselines[forecasts.best].errors.rmse
         return f"{compared}; RMSE {words.number(best)}, baseline {words.number(baseline)}"
+    of_models = (one.results.models[name].last.solved.value for name in split_pair(pair))
+    shares = " and ".join(words.percent(share).removesuffix(" %") for share in of_models)
     return f"{compared}; {shares} % solved"
 
 

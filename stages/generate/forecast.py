@@ -7,7 +7,7 @@ scaled by the mean and the standard deviation of its training part.
 
 import math
 import sys
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
@@ -46,13 +46,13 @@ def split(rows: int, data: DataParams) -> Split:
     test, validation = _part(rows, series.test_share), _part(rows, series.validation_share)
     first, second = rows - test - validation, rows - test
     parts = Split(slice(0, first), slice(first, second), slice(second, rows))
-    needed = least_rows(data.seq_length, series)
-    if rows < needed:
-        longest = bisect_right(range(1, data.seq_length), rows, key=partial(least_rows, series=series))
-        shorter = f", or data.seq_length {longest} or less" if longest else ""
+    sizes = _sizes(parts)
+    longest, has_season = min(sizes) - series.horizon, sizes[0] > (series.season or 1)
+    if longest < data.seq_length or not has_season:
+        shorter = f", or data.seq_length {longest} or less" if longest > 0 and has_season else ""
         raise InputError(
             f"{series.path}: found {_said(parts)}; with data.seq_length {data.seq_length} and data.series.horizon "
-            f"{series.horizon} it takes {needed:,} rows{shorter}"
+            f"{series.horizon} it takes {least_rows(data.seq_length, series):,} rows{shorter}"
         )
     return parts
 
@@ -68,7 +68,7 @@ def _said(parts: Split) -> str:
 
 
 def least_rows(seq_length: int, series: SeriesParams) -> int:
-    """Return from how many rows on each part has a window, and the training part a season and a row."""
+    """Return how few rows give each part a window, and the training part a season and a row."""
     window, shares = seq_length + series.horizon, (series.validation_share, series.test_share)
     train = max(window, (series.season or 1) + 1)
     rows = max(bisect_left(range(10**18), window, key=partial(_part, share=share)) for share in shares)

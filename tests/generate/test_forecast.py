@@ -1,5 +1,6 @@
 """The task forecast: windows, split, scaling and baselines, computed again with pandas and NumPy's least squares."""
 
+import contextlib
 import re
 import tracemalloc
 from pathlib import Path
@@ -203,6 +204,16 @@ def test_says_how_many_rows_it_takes(seq_length: int, changes: dict[str, Any]) -
     assert parts.test.stop == rows
     with pytest.raises(InputError):
         forecast.split(rows - 1, data)
+
+
+@pytest.mark.parametrize("seq_length", [1, 3, 20])
+def test_each_part_has_a_window_or_the_split_is_refused(seq_length: int) -> None:
+    """A row more may be the others', so that the training part has one less."""
+    data = params(seq_length, season=None, test_share=0.4, validation_share=0.4)
+    for rows in range(300):
+        with contextlib.suppress(InputError):
+            parts = forecast.split(rows, data)
+            assert min(part.stop - part.start for part in parts) >= seq_length + forecast.of(data).horizon
 
 
 def test_says_which_window_is_short_enough() -> None:
