@@ -73,7 +73,7 @@ if sys.platform == "linux":
     if not shutil.which("nvidia-smi"):
         print("No NVIDIA GPU here:", end=" ")
     print("torch's default build brings 2.2 GB of CUDA along, 2.9 GB in all; nothing here needs it.")
-    print("The CPU build, 0.4 GB in all (PyTorch's own address, which was not tried here):")
+    print("For the CPU build, 0.4 GB in all, stop this with Ctrl-C and run (PyTorch's own address, not tried here):")
     print("  PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cpu make")
 endef
 export PLATFORM

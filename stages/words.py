@@ -10,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from stages.params import split_pair
 from stages.results import Estimate, PairMeasure
 
+TOO_FEW = "too few replicates"
 CONSTANT = "constant predictor"  # of the mean of the training targets
 
 
@@ -59,20 +60,22 @@ def with_interval(estimate: Estimate, text: Callable[[float], str]) -> str:
 def beats(pair: str, measure: PairMeasure) -> str:
     """Return how often the first of `pair` beats the second, and the verdict, as a clause."""
     first, second = split_pair(pair)
-    return (
+    text = (
         f"{first} beats {second} in {percent(measure.p.value)} of pairs "
         f"({level(measure.level)} interval {interval(measure.p, chance)}): {measure.verdict}"
     )
+    if measure.verdict != "inconclusive":
+        return text
+    if measure.detectable is None:
+        return f"{text}, since {TOO_FEW} tell nothing"
+    shares = f"{percent(1 - measure.detectable)} or less, or {percent(measure.detectable)} or more"
+    return f"{text}, since so many replicates tell only {shares} from 50 %"
 
 
 def outcome(measure: PairMeasure) -> str:
     """Return how often the first of a pair beats the second, and the verdict: "42 % (34 to 49.9 %), worse"."""
-    return f"{percent(measure.p.value)} ({interval(measure.p, chance)}), {measure.verdict}"
-
-
-def detectable(p: float) -> str:
-    """Return what a run would have shown, either way, by the probability of improvement that it detects."""
-    return f"{percent(1 - p)} or less, or {percent(p)} or more"
+    decided = measure.verdict != "inconclusive" or measure.detectable is not None
+    return f"{percent(measure.p.value)} ({interval(measure.p, chance)}), {measure.verdict if decided else TOO_FEW}"
 
 
 def listed(texts: Sequence[str]) -> str:

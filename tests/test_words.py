@@ -39,7 +39,18 @@ def test_who_beats_whom() -> None:
         "stacked beats single in 42 % of pairs (99.3 % interval 34 to 49.9 %): worse"
     )
     assert words.outcome(measure) == "42 % (34 to 49.9 %), worse"
-    assert words.detectable(0.7506) == "25 % or less, or 75 % or more"
+
+
+def test_an_open_question_says_what_would_have_settled_it() -> None:
+    measure = PairMeasure(Estimate(0.42, 0.2, 0.6), 0.95, 0.4, "inconclusive", detectable=0.7506)
+    start = "stacked beats single in 42 % of pairs (95 % interval 20 to 60 %): inconclusive, since "
+    assert words.beats("stacked vs single", measure) == (
+        start + "so many replicates tell only 25 % or less, or 75 % or more from 50 %"
+    )
+    assert words.outcome(measure) == "42 % (20 to 60 %), inconclusive"
+    few = measure._replace(detectable=None)
+    assert words.beats("stacked vs single", few) == start + "too few replicates tell nothing"
+    assert words.outcome(few) == "42 % (20 to 60 %), too few replicates"
 
 
 def test_epochs_are_counted() -> None:

@@ -31,16 +31,7 @@ def _verdict(results: Results, params: Params) -> str:
         f"After {words.epochs(epoch)} {_learned(first.at(epoch), second.at(epoch), results, params)}"
         for epoch in results.epochs(params.train.epochs)
     ]
-    test = results.pairs[pair].last.test
-    text = f"{'. '.join(learned)}, and {words.beats(pair, test)}"
-    if test.verdict == "inconclusive":
-        text += f"; {params.train.replicates} replicates "
-        text += (
-            "are too few to show anything"
-            if test.detectable is None
-            else f"would have shown {words.detectable(test.detectable)}"
-        )
-    return f"{text}."
+    return f"{'. '.join(learned)}, and {words.beats(pair, results.pairs[pair].last.test)}."
 
 
 def report(results: Results, params: Params, note: str) -> str:

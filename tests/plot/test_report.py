@@ -73,7 +73,8 @@ def test_an_inconclusive_verdict_says_what_would_have_been_seen() -> None:
         "After 100 epochs neither stacked nor single has solved the task (median test R2 0.191 for stacked and 0.114 "
         "for single; the constant predictor has 0). After 1,000 epochs 30 % of the stacked and 45 % of the single "
         "replicates have solved the task (test R2 of 0.9 or more), and stacked beats single in 34 % of pairs "
-        "(95 % interval 19 to 54 %): inconclusive; 20 replicates would have shown 25 % or less, or 75 % or more."
+        "(95 % interval 19 to 54 %): inconclusive, since so many replicates tell only 25 % or less, or 75 % or "
+        "more from 50 %."
     )
 
 

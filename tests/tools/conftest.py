@@ -64,7 +64,7 @@ def pair(
     p: Estimate = P,
     verdict: Verdict = "inconclusive",
     early: PairMeasure | None = None,
-    detectable: float | None = None,
+    detectable: float | None = 0.75,
 ) -> Pair:
     """Return a pair's results after the last epoch, and after 100 if `early` says those of the test data."""
     measure = PairMeasure(p, 0.95, 0.5, verdict, detectable)

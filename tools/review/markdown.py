@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from stages.words import count_of, table
 from stages.words import markdown as plain
-from stages.words import table
 from tools.review import compare
 from tools.review.compare import ABSENT
 from tools.revisions import Revision
@@ -31,7 +31,9 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder, terminal:
     header, rows = compare.changed_numbers(revisions)
     if terminal:
         differ, _ = compare.figures(revisions)
-        parts.append(f"{len(rows)} numbers and {len(differ)} figures differ; --html FILE shows all.")
+        parts.append(
+            f"{count_of(len(rows), 'number')} and {count_of(len(differ), 'figure')} not alike; --html FILE shows all."
+        )
         return "\n\n".join(parts) + "\n"
     parts += ["### Figures", figures(revisions, image_folder)]
     if rows:

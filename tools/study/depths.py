@@ -252,10 +252,7 @@ def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], ans
         epochs=[words.epochs(epoch) for epoch in found.epochs],
         replicates=replicates,
         level=words.level(found.level),
-        detectable=[
-            "no difference, however large," if p is None else f"a probability of {percent(p)} or more"
-            for p in detectable
-        ],
+        detectable=["no share is enough" if p is None else percent(p) for p in detectable],
         groups=[
             f"{group.cell}, about {group.wish:,}: {percent(spread(group.architectures))}"
             for group in study.groups

@@ -80,6 +80,10 @@ def sentences(ran: Ran) -> str:
     original, fresh = ran.sweep()[ORIGINAL_LR].results, ran.experiments["best"].results
     params, primary = ran.params, ran.params.evaluate.primary
     names = first, second = split_pair(primary)
+
+    def beats(results: Results, pair: str) -> str:
+        return words.beats(pair, results.pairs[pair].last.test)
+
     early = "".join(
         f"after {words.epochs(epoch)} {percent(original.models[first].at(epoch).solved.value)} of {first} and "
         f"{percent(original.models[second].at(epoch).solved.value)} of {second} replicates have solved the task, and "
@@ -89,14 +93,14 @@ def sentences(ran: Ran) -> str:
     a, b = (fresh.models[name].last for name in names)
     text = [
         f"With the original's step size of {ORIGINAL_LR:g}, {early}after {words.epochs(params.train.epochs)} "
-        f"{_beats(original, primary)}.",
+        f"{beats(original, primary)}.",
         f"With each model's best step size ({steps}; chosen on other seeds), {percent(a.solved.value)} of the {first} "
         f"and {percent(b.solved.value)} of the {second} replicates have solved it (IQM of the test MSE "
-        f"{number(a.test.iqm.value)} and {number(b.test.iqm.value)}), and {_beats(fresh, primary)}.",
+        f"{number(a.test.iqm.value)} and {number(b.test.iqm.value)}), and {beats(fresh, primary)}.",
     ]
     for pair in params.evaluate.compare:
         if pair != primary:
-            text.append(f"Against {split_pair(pair)[1]}, the control, {_beats(fresh, pair)}.")
+            text.append(f"Against {split_pair(pair)[1]}, the control, {beats(fresh, pair)}.")
     return " ".join(text)
 
 
@@ -145,11 +149,11 @@ def figure(comparisons: pd.DataFrame) -> Figure:
         word = partial(axes.text, fontsize=10, color=NEUTRAL, va="center")
         word(0.02, -0.6, f"{second} ahead")
         word(0.98, -0.6, f"{first} ahead", ha="right")
-        word(0.48, len(rows) - 1.25, "no difference", ha="right")
-    title = (
-        "How often a replicate of the first has the lower final test MSE; line: 95 % interval, each by itself"
+    return with_title(
+        drawing,
+        "How often a replicate of the first has the lower final test MSE, with 95 % intervals, each by itself\n"
+        "Dotted line: no difference",
     )
-    return with_title(drawing, title)
 
 
 def report(ran: Ran) -> str:
@@ -191,13 +195,3 @@ def _outcome(outcome: ModelOutcome) -> str:
 def _shares(ones: Sequence[Experiment]) -> dict[str, str]:
     last = [one.outcomes[one.outcomes["epoch"] == one.outcomes["epoch"].max()] for one in ones]
     return {name: ", ".join(map(percent, shares)) for name, shares in shares_of_spread(last).items()}
-
-
-def _beats(results: Results, pair: str) -> str:
-    test = results.pairs[pair].last.test
-    text = words.beats(pair, test)
-    if test.verdict != "inconclusive":
-        return text
-    if test.detectable is None:
-        return f"{text}, with too few replicates to show anything"
-    return f"{text}, where {words.detectable(test.detectable)} would have shown"

@@ -225,6 +225,7 @@ def named(arguments: Sequence[str]) -> tuple[str, Study]:
         InputError: it names none, several, or one that is not there.
     """
     if len(arguments) != 1 or arguments[0] not in STUDIES:
-        found = " ".join(arguments) or "none"
-        raise InputError(f"make study STUDY=NAME: found {found}; allowed: one of {', '.join(STUDIES)}")
+        raise InputError(
+            f"make study STUDY=NAME: found {' '.join(arguments)}; allowed: one of {', '.join(STUDIES)}"
+        )
     return arguments[0], STUDIES[arguments[0]]()

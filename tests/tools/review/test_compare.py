@@ -135,7 +135,7 @@ def test_the_numbers_that_differ_have_their_place_in_the_results(revise: Revise)
     won = revise("won", results=results(stacked_vs_single=pair(verdict="better")))
     lost = revise("lost", results=results(stacked_vs_single=pair(detectable=0.7)))
     place = "pairs.stacked vs single.last.test"
-    assert [place + ".detectable", "\N{EM DASH}", "0.7"] in compare.changed_numbers([won, lost]).rows
+    assert [place + ".detectable", "0.75", "0.7"] in compare.changed_numbers([won, lost]).rows
 
 
 def test_of_a_hundred_forecasts_the_ends_are_shown(revise: Revise) -> None:

@@ -87,7 +87,7 @@ def test_the_marks_are_explained(revise: Revise) -> None:
 def test_on_a_terminal_what_it_cannot_fold_or_show_is_counted(revise: Revise) -> None:
     after = revise("idea", figures={FIGURE: b"2"}, results=SOLVED)
     text = markdown([revise(figures={FIGURE: b"1"}), after], nowhere, terminal=True)
-    assert text.endswith("\n\n1 numbers and 1 figures differ; --html FILE shows all.\n")
+    assert text.endswith("\n\n1 number and 1 figure not alike; --html FILE shows all.\n")
     assert "<details>" not in text
     assert text.startswith(
         markdown([revise(figures={FIGURE: b"1"}), after], nowhere).partition("### Figures")[0]

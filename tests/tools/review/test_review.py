@@ -40,7 +40,7 @@ def test_an_experiment_is_shown_with_what_it_changed_and_what_came_of_it(
     assert "| models.stacked.num_layers | 2 | 3 |" in lines
     assert "| evaluate.solved_r2 | 0.9 | 0.8 |" in lines
     (question,) = [line for line in lines if line.startswith("| stacked vs single (the primary question) |")]
-    assert question.count("inconclusive") == 2
+    assert question.count("too few replicates") == 2
     idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     main = commit(compared, "main", run)
     figure = "reports/figures/losses.png"

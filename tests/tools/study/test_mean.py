@@ -96,11 +96,11 @@ def test_the_answer_is_three_sentences_from_the_numbers(params: Params) -> None:
     assert mean.sentences(answered(params, fresh)) == (
         "With the original's step size of 0.01, after 100 epochs 0 % of stacked and 0 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
-        "inconclusive, where 39 % or less, or 61 % or more would have shown. With each model's best step size (0.003 "
-        "for single, 0.001 for stacked, 0.001 for wide; chosen on other seeds), 90 % of the stacked and 90 % of the "
-        "single replicates have solved it (IQM of the test MSE 1e-05 and 1e-05), and stacked beats single in 80 % of "
-        "pairs (95 % interval 50 to 70 %): better. Against wide, the control, stacked beats wide in 80 % of pairs "
-        "(95 % interval 50 to 70 %): better."
+        "inconclusive, since so many replicates tell only 39 % or less, or 61 % or more from 50 %. With each model's "
+        "best step size (0.003 for single, 0.001 for stacked, 0.001 for wide; chosen on other seeds), 90 % of the "
+        "stacked and 90 % of the single replicates have solved it (IQM of the test MSE 1e-05 and 1e-05), and stacked "
+        "beats single in 80 % of pairs (95 % interval 50 to 70 %): better. Against wide, the control, stacked beats "
+        "wide in 80 % of pairs (95 % interval 50 to 70 %): better."
     )
 
 
@@ -115,7 +115,7 @@ def test_too_few_replicates_and_other_settings_change_the_answer(
     assert text.startswith(
         "With the original's step size of 0.02, after 200 epochs 50 % of stacked and 50 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
-        "inconclusive, with too few replicates to show anything."
+        "inconclusive, since too few replicates tell nothing."
     )
 
 
