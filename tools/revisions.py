@@ -27,9 +27,8 @@ class Revision(NamedTuple):
     """One side of a comparison.
 
     `commit` is the hash that holds its figures, None for a workspace that differs from HEAD. `params` are flat, with
-    keys such as "train.lr". `losses` is that table of reports/. `figures` are the PNG files' bytes by their path, in
-    dvc.yaml's order. `not_run` are the params that have changed since the pipeline ran, so that what came out is not
-    theirs.
+    keys such as "train.lr". `losses` is that table of reports/. `figures` are the PNG files' bytes by their path.
+    `not_run` are the params that have changed since the pipeline ran, so that what came out is not theirs.
     """
 
     name: str
@@ -48,7 +47,7 @@ def read_revision(name: str) -> Revision:
         InputError: it does not exist, has no reports of this pipeline, or they are damaged or not in the cache.
     """
     files = Files(name)
-    figures = files.read(PIPELINE, _figures)
+    files.read(PIPELINE, _mapping)  # where it is damaged DVC says that nothing exists
     params = flat(files.read(PARAMS, _mapping))
     ran = files.read(LOCK, _ran) if files.has(LOCK) else []
     return Revision(
@@ -57,7 +56,7 @@ def read_revision(name: str) -> Revision:
         params=params,
         results=files.results(),
         losses=files.table("losses"),
-        figures={path: files.read(path, bytes) for path in figures if files.has(path)},
+        figures={path: files.read(path, bytes) for path in files.figures()},
         not_run=not_run(params, ran),
     )
 
@@ -133,6 +132,10 @@ class Files:
             remedy = "`dvc repro` makes it" if self.name == WORKSPACE else rerun
         raise InputError(f"{self.name}: {problem}; {remedy}")
 
+    def figures(self) -> list[Path]:
+        """Return the paths of the figures."""
+        return sorted(map(Path, self._files.glob(f"{FIGURES.as_posix()}/*.png")))
+
     def results(self) -> Results:
         """Return reports/details.json."""
         return self.read(DETAILS, lambda content: results.parse(content.decode()))
@@ -160,15 +163,6 @@ def _mapping(content: bytes) -> dict[str, Any]:
     if not isinstance(mapping, dict):
         raise ValueError("holds no names with values")
     return mapping
-
-
-def _figures(content: bytes) -> list[Path]:
-    """Return the figures among the plots of a dvc.yaml, which lie in one folder."""
-    plots = _mapping(content).get("plots") or []
-    if not isinstance(plots, list | dict):
-        raise ValueError(f"plots: found {plots!r:.80}; allowed: a list")
-    paths = [Path(plot) for plot in plots if isinstance(plot, str)]
-    return [path for path in paths if path.parent == FIGURES and path.suffix == ".png"]
 
 
 def _ran(content: bytes) -> list[tuple[str, Any]]:

@@ -9,7 +9,8 @@ from stages.files import write_text
 from stages.generate.tasks import task
 from stages.memory import check_memory
 from stages.params import Params, load_params
-from stages.plot import figures, forecasts
+from stages.plot import forecasts
+from stages.plot.figures import FIGURES, Run, save
 from stages.plot.report import report, verdict
 from stages.results import PAGE, figure_path
 
@@ -17,24 +18,12 @@ from stages.results import PAGE, figure_path
 def main() -> None:
     """Write reports/figures/*.png and reports/README.md, then say what came out."""
     params, found = load_params(), results.read()
-    tables = read_tables(found, params)
-    of_task = task(params.data.task)
-    page = report(found, params, of_task.note(params.data))
-    constant = found.baseline.mean
-    solved_r2 = found.forecasts.solved_r2 if found.forecasts else params.evaluate.solved_r2
-    threshold = (1 - solved_r2) * found.baseline.variance.test
-    drawings = {
-        "losses": partial(figures.losses, tables["losses"], constant.train, params.train.replicates),
-        "improvement": partial(figures.improvement, tables["comparisons"]),
-        "solved": partial(figures.solved, tables["progress"], solved_r2),
-        "final": partial(figures.final, tables["outcomes"], threshold, constant.test),
-        "cost": partial(figures.cost, tables["progress"], constant.test),
-        "predictions": partial(forecasts.figure, found.forecasts, params.data.forecast.column)
-        if found.forecasts and params.data.forecast
-        else partial(figures.predictions, tables["predictions"], of_task.TRUE_LABEL, of_task.PREDICTED_LABEL),
-    }
-    for name, draw in drawings.items():
-        figures.save(figure_path(name), draw)
+    run = Run(found, params, read_tables(found, params))
+    drawn = FIGURES | (forecasts.FIGURES if found.forecasts else {})
+    texts = {name: text for name, (text, _) in drawn.items()}
+    page = report(found, params, task(params.data.task).note(params.data), texts)
+    for name, (_, draw) in drawn.items():
+        save(figure_path(name), partial(draw, run))
     write_text(PAGE, page)
     print(verdict(found, params))
 

@@ -5,10 +5,10 @@ well as two. What a line that is no model's means stands beside it.
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import cycle
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,16 +20,61 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter, Percent
 
 from stages import words
 from stages.files import replacing
-from stages.params import split_pair
+from stages.generate.tasks import task
+from stages.params import Params, split_pair
+from stages.results import Results
 
-# What each shows, for those who cannot see them.
-ALT_TEXTS = {
-    "losses": "Training loss against the epoch, a panel a model",
-    "improvement": "How often one model beats another against the epoch, a panel a pair",
-    "solved": "Share of replicates that have solved the task against the epoch, a panel a model",
-    "final": "Distribution of the final test MSE over replicates, a panel a model",
-    "cost": "Test MSE against the multiply-adds spent on training, a panel a model",
-    "predictions": "Predicted against true targets of the test sequences, a panel a model",
+
+class Run(NamedTuple):
+    """What the figures of a run draw from: all that was found, and the tables of reports/."""
+
+    results: Results
+    params: Params
+    tables: Mapping[str, pd.DataFrame]
+
+    @property
+    def solved_r2(self) -> float:
+        """The R2 on the test data from which on a replicate has solved the task."""
+        forecasts = self.results.forecasts
+        return forecasts.solved_r2 if forecasts else self.params.evaluate.solved_r2
+
+
+# In the report's order: what each shows, for those who cannot see it, and how it is drawn.
+FIGURES: dict[str, tuple[str, Callable[[Run], Figure]]] = {
+    "losses": (
+        "Training loss against the epoch, a panel a model",
+        lambda run: losses(
+            run.tables["losses"], run.results.baseline.mean.train, run.params.train.replicates
+        ),
+    ),
+    "improvement": (
+        "How often one model beats another against the epoch, a panel a pair",
+        lambda run: improvement(run.tables["comparisons"]),
+    ),
+    "solved": (
+        "Share of replicates that have solved the task against the epoch, a panel a model",
+        lambda run: solved(run.tables["progress"], run.solved_r2),
+    ),
+    "final": (
+        "Distribution of the final test MSE over replicates, a panel a model",
+        lambda run: final(
+            run.tables["outcomes"],
+            (1 - run.solved_r2) * run.results.baseline.variance.test,
+            run.results.baseline.mean.test,
+        ),
+    ),
+    "cost": (
+        "Test MSE against the multiply-adds spent on training, a panel a model",
+        lambda run: cost(run.tables["progress"], run.results.baseline.mean.test),
+    ),
+    "predictions": (
+        "Predicted against true targets of the test sequences, a panel a model",
+        lambda run: predictions(
+            run.tables["predictions"],
+            task(run.params.data.task).TRUE_LABEL,
+            task(run.params.data.task).PREDICTED_LABEL,
+        ),
+    ),
 }
 
 # The original's red and green, in shades that colour-blind readers can tell apart; the others are from

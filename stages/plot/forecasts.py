@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages import words
-from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, colours, with_title
+from stages.generate.forecast import of
+from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, Run, colours, with_title
 from stages.results import Estimate, Forecasts
 from stages.words import number, percent
 
@@ -49,9 +50,18 @@ def section(found: Forecasts) -> str:
     )
 
 
-def alt_text(found: Forecasts) -> str:
-    """Return what the figure shows, for those who cannot see it."""
-    return f"The end of the series with each network's forecasts and those of the {found.best}, and errors by time"
+def _of_run(run: Run) -> Figure:
+    assert run.results.forecasts is not None, "the task is to forecast"
+    return figure(run.results.forecasts, of(run.params.data).column)
+
+
+# In place of those of the same names.
+FIGURES = {
+    "predictions": (
+        "The end of the series with each network's forecasts and those of the best baseline, and errors by time",
+        _of_run,
+    )
+}
 
 
 def figure(found: Forecasts, column: str) -> Figure:

@@ -1,12 +1,11 @@
 """reports/README.md: what a forge shows on opening the folder. The verdict first, then figures, then all numbers."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from stages import words
 from stages.params import Params, split_pair
 from stages.plot import forecasts
-from stages.plot.figures import ALT_TEXTS
 from stages.results import REPORTS, ModelOutcome, PairMeasure, Results, Split, figure_path
 from stages.words import number, percent
 
@@ -34,11 +33,8 @@ def _verdict(results: Results, params: Params) -> str:
     return f"{'. '.join(learned)}, and {words.beats(pair, results.pairs[pair].last.test)}."
 
 
-def report(results: Results, params: Params, note: str) -> str:
-    """Return the whole page as Markdown; `note` is what the task says of itself."""
-    alt_texts = dict(ALT_TEXTS)
-    if results.forecasts:
-        alt_texts["predictions"] = forecasts.alt_text(results.forecasts)
+def report(results: Results, params: Params, note: str, figures: Mapping[str, str]) -> str:
+    """Return the whole page as Markdown; `note` is what the task says of itself, `figures` have what each shows."""
     return words.fill(
         Path(__file__).with_name("report.md.jinja"),
         verdict=verdict(results, params),
@@ -49,7 +45,7 @@ def report(results: Results, params: Params, note: str) -> str:
         pairs=lambda epoch: words.records(_pairs(results, epoch)),
         params=params,
         words=words,
-        figures={figure_path(name).relative_to(REPORTS): text for name, text in alt_texts.items()},
+        figures={figure_path(name).relative_to(REPORTS): text for name, text in figures.items()},
         forecasts=forecasts.section(results.forecasts) if results.forecasts else None,
         solved=solved(results, params),
         note=note,

@@ -17,7 +17,7 @@ from stages.generate import mean
 from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.plot import figures
-from stages.plot.figures import ALT_TEXTS
+from stages.plot.figures import FIGURES
 from stages.results import read
 
 
@@ -175,7 +175,7 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
 
         return recorded
 
-    for name in ALT_TEXTS:
+    for name in FIGURES:
         monkeypatch.setattr(figures, name, record(name, getattr(figures, name)))
     plot.main()
     baseline = read().baseline
@@ -190,7 +190,7 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
     }
     tables = plot.read_tables(read(), load_params())
     of_figure = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
-    for name, table in zip(ALT_TEXTS, of_figure, strict=True):
+    for name, table in zip(FIGURES, of_figure, strict=True):
         assert drawn[name][0].equals(tables[table])
 
 

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from stages.params import Params
-from stages.plot.figures import ALT_TEXTS
 from stages.plot.report import report, verdict
 from stages.results import (
     Baseline,
@@ -87,19 +86,19 @@ def test_a_clear_verdict_stands_alone(word: Verdict) -> None:
 def test_one_replicate_decides_nothing() -> None:
     alone = results((1, 0), pair(1, None, None, "inconclusive"))
     assert verdict(alone, params(replicates=1)).startswith("One replicate decides nothing: no verdict")
-    assert "none (95 %)" in report(alone, params(replicates=1), "")
+    assert "none (95 %)" in report(alone, params(replicates=1), "", {})
 
 
 def test_a_missing_primary_pair_is_said() -> None:
     without = INCONCLUSIVE._replace(pairs={})
     assert verdict(without, params()).startswith("No verdict: the primary question is stacked vs single")
-    assert "| pair |" not in report(without, params(), "")
+    assert "| pair |" not in report(without, params(), "", {})
 
 
 def test_the_page_has_a_summary_and_tables_with_a_row_a_model_a_baseline_and_a_comparison_for_each_epoch() -> (
     None
 ):
-    page = report(INCONCLUSIVE, params(), "A note.")
+    page = report(INCONCLUSIVE, params(), "A note.", {"losses": "What it shows"})
     parts = (verdict(INCONCLUSIVE, params()), "1,000 epochs</summary>", " 100 epochs</summary>")
     assert sorted(parts, key=page.index) == list(parts)
     assert "| stacked | 30 % (26 to 66 %) | 0.00165 (0.00023 to inf) | inconclusive against single |" in page
@@ -115,5 +114,4 @@ def test_the_page_has_a_summary_and_tables_with_a_row_a_model_a_baseline_and_a_c
     ) in page
     assert "| stacked vs single | train | 0.345 | 0.193 to 0.536 (99.3 %) |" in page
     assert "A note." in page
-    for name in ALT_TEXTS:
-        assert f"(figures/{name}.png)" in page
+    assert "![What it shows](figures/losses.png)" in page

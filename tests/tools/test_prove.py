@@ -49,7 +49,7 @@ def test_what_differs_is_named_and_the_folder_stays_as_it_is(
     report.write_bytes(report.read_bytes().replace(b"inconclusive", b"inconclusivE", 1))
     change(lock, before, hashlib.md5(report.read_bytes()).hexdigest())
     # What was committed once and is made no more; the study is made elsewhere.
-    (project / "reports/figures/old.png").write_bytes(b"from another time")
+    (project / "reports/old.png").write_bytes(b"from another time")
     (project / "reports/study").mkdir()
     (project / "reports/study/README.md").write_text("The study.\n")
     done = run("git add --all && git commit --quiet --message Forged && dvc repro", project)
@@ -64,7 +64,7 @@ def test_what_differs_is_named_and_the_folder_stays_as_it_is(
     assert [line for line in proof.stdout.splitlines() if line.startswith("- ")] == [
         "- dvc.lock",
         "- reports/README.md",
-        "- reports/figures/old.png, which no stage makes: delete it",
+        "- reports/old.png, which no stage makes: delete it",
     ]
     assert "To mend it: `rm dvc.lock && dvc repro --force`" in proof.stdout
     assert proof.stdout.endswith("Changes that are not committed are no part of this.\n")

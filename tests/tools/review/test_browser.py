@@ -11,7 +11,7 @@ import pytest
 import vl_convert
 from playwright.sync_api import Browser, Page, Route, expect, sync_playwright
 
-from stages.plot.figures import ALT_TEXTS
+from stages.plot.figures import FIGURES
 from stages.results import Estimate
 from tests.conftest import Run
 from tests.tools.conftest import FIGURE, LOSSES, Revise
@@ -219,7 +219,7 @@ def test_where_no_script_came_dvcs_own_page_names_what_needs_none(page: Page, dv
     assert "python -m tools.review --html review.html" in page.locator("#losses").inner_text()
     assert fits(page)
     headings = page.locator("body > div[style] > p").all_inner_texts()
-    assert headings == list(ALT_TEXTS.values())
+    assert headings == [text for text, _ in FIGURES.values()]
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)

@@ -81,6 +81,9 @@ class Made(Files):
             raise FileNotFoundError
         return io.BytesIO(self.content[path])
 
+    def figures(self) -> list[Path]:
+        return [path for path in self.content if path.suffix == ".png"]
+
     def _place(self, path: Path) -> tuple[Any, Any]:
         return self, path
 
@@ -125,8 +128,6 @@ def test_a_sound_revision_is_reviewed() -> None:
     ("path", "content", "says"),
     [
         (PIPELINE, b"stages: [", "not valid YAML, line 1"),
-        (PIPELINE, b"plots: 5", "plots: found 5; allowed: a list"),
-        (PIPELINE, b"plots: figures", "plots: found 'figures'; allowed: a list"),
         (PIPELINE, b"%YAML 1.3\n---\nplots: []", "line 1: found %; allowed: plain values"),
         (PIPELINE, b"a: &a [*a]", "line 1: found &; allowed: plain values"),
         (PIPELINE, b"plots: " + b"[" * 1000 + b"]" * 1000, "recursion"),
