@@ -21,6 +21,7 @@ from stages.yaml12 import parse_yaml
 
 PATH = Path("params.yaml")
 CHECKED = Path("data/params-checked")
+TASKS = sorted(path.stem for path in Path(__file__).parent.glob("generate/tasks/[a-z]*.py"))
 NAME = "[a-z][a-z0-9_-]{0,99}"  # of a model
 
 # The upper limits are beyond any use, and within what every number type on the way can hold.
@@ -55,7 +56,7 @@ class SeriesParams(_Section):
 class DataParams(_Section):
     """The sequences: how many, how long, and what is predicted from them."""
 
-    task: Literal["mean", "recall", "adding", "forecast"]  # a module in stages/generate/ each
+    task: Annotated[str, Field(pattern=rf"^({'|'.join(TASKS)})\Z", description=", ".join(TASKS))]
     num_samples: Count
     test_samples: Count
     seq_length: Count

@@ -96,7 +96,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (r"epochs: \d+", "epochs: '9'", "train.epochs: found '9'; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs: true", "train.epochs: found True; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs:", "train.epochs: found nothing; allowed: a whole number, 1 or more"),
-        (r"task: mean", "task: max", "data.task: found 'max'; allowed: mean, recall, adding"),
+        (r"task: mean", "task: max", "data.task: found 'max'; allowed: adding, forecast, mean, recall"),
         (
             r"  delay: .*\n",
             "",
@@ -125,7 +125,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (
             r"task: mean",
             "task: forecasts",
-            "data.task: found 'forecasts'; allowed: mean, recall, adding, forecast",
+            "data.task: found 'forecasts'; allowed: adding, forecast, mean, recall",
         ),
         (r"    path: .*", "    path:", "data.series.path: found nothing; allowed: text"),
         (r"    path:", "    file:", "data.series.file: unknown key; allowed: path, column, inputs, time"),
@@ -162,7 +162,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "      Single:",
             "data.series.lr: found 'Single'; allowed: a number above 0 for a model's",
         ),
-        (r"  task: mean.*\n", "", "data.task: missing; allowed: mean, recall, adding"),
+        (r"  task: mean.*\n", "", "data.task: missing; allowed: adding, forecast, mean, recall"),
         (r"  task", "  1: 2\n  task", "data.1: unknown key; allowed: task, num_samples"),
         (
             r"num_layers: 1",

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from stages import words
-from stages.generate.forecast import of
+from stages.generate.tasks.forecast import of
 from stages.plot.figures import DOTS, INK, NEUTRAL, QUIET, WIDTH, Run, colours, with_title
 from stages.results import Estimate, Forecasts
 from stages.words import number, percent

@@ -12,8 +12,8 @@ import pytest
 
 from stages.data import Dataset, Forecast
 from stages.errors import InputError
-from stages.generate import forecast
 from stages.generate.series import Series, read_series
+from stages.generate.tasks import forecast
 from stages.params import DataParams, SeriesParams
 from tests.conftest import TOP, run_stages, tiny_params
 from tests.generate.test_series import SERIES

@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from stages.generate import mean
+from stages.generate.tasks import mean
 from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.plot import figures

@@ -16,7 +16,7 @@ from stages.evaluate import metrics, statistics
 from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes, outcomes
 from stages.files import write_text
-from stages.generate.recall import linear_reach
+from stages.generate.tasks.recall import linear_reach
 from stages.params import split_pair
 from stages.plot.figures import save
 from stages.results import Estimate, PairMeasure, Verdict, write_csv

@@ -7,9 +7,8 @@ import numpy as np
 
 from stages.architecture import Architecture, architecture
 from stages.data import Dataset
-from stages.generate import forecast
 from stages.generate.series import read_series
-from stages.generate.tasks import draw
+from stages.generate.tasks import draw, forecast
 from stages.params import DataParams, Params
 from stages.streams import stream
 from stages.train.engines import load_engine

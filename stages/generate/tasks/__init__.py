@@ -1,4 +1,4 @@
-"""The tasks: each is a module beside this one, by the name that `data.task` has in params.yaml.
+"""The tasks: each is a file in this folder, by the name that `data.task` has in params.yaml.
 
 One that draws its sequences has `INPUT_SIZE`, `sequences(rng, num_samples, data)` and `targets(x, data)`; forecast.py
 has `cut(data)`, which cuts them from a file. Each has what the reports say of it, TRUE_LABEL, PREDICTED_LABEL and
@@ -16,7 +16,7 @@ from stages.streams import stream
 
 def task(name: str) -> ModuleType:
     """Return the module of a task."""
-    return import_module(f"stages.generate.{name}")
+    return import_module(f"{__name__}.{name}")
 
 
 def make(data: DataParams) -> tuple[Dataset, Forecast | None]:
