@@ -116,6 +116,10 @@ class Params(_Section):
     train: TrainParams
     evaluate: EvaluateParams
 
+    def complete_pairs(self) -> list[str]:
+        """Return the pairs of `evaluate.compare` whose models are both there."""
+        return [pair for pair in self.evaluate.compare if self.models.keys() >= set(split_pair(pair))]
+
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
         for key, found, allowed in self._contradictions():

@@ -11,7 +11,7 @@ from stages.evaluate.forecasts import Predicted, best_baseline, forecasts
 from stages.evaluate.outcomes import checked_losses, compared_epochs, outcomes
 from stages.evaluate.predictions import checked_predictions, predictions
 from stages.memory import check_memory
-from stages.params import Params, load_params, split_pair
+from stages.params import Params, load_params
 from stages.streams import stream
 from stages.train.training import training_of
 
@@ -32,7 +32,7 @@ def main() -> None:
     if cut:
         _, solved_r2 = best_baseline(cut, base.variance.test)
     came_to = {name: outcomes(losses[name], base, solved_r2) for name in params.models}
-    epochs, pairs = compared_epochs(params), complete_pairs(params)
+    epochs, pairs = compared_epochs(params), params.complete_pairs()
     models, shown, forecast = {}, {}, {}
     for name, of_model in came_to.items():
         rng = partial(stream, params.train.seed, "bootstrap", name)
@@ -70,17 +70,6 @@ def memory_needed(params: Params) -> int:
     losses = len(params.models) * (8 * rows + 18 * measured)
     # The columns of a file and their parts; four times the predictions, by replicate and together.
     return losses + 40 * max(rows, train.replicates * samples)
-
-
-def complete_pairs(params: Params) -> list[str]:
-    """Return the pairs of `evaluate.compare` whose models are both there, and name the others."""
-    pairs = []
-    for pair in params.evaluate.compare:
-        if set(split_pair(pair)) <= params.models.keys():
-            pairs.append(pair)
-        else:
-            print(f"evaluate.compare: {pair} skipped: not both are in models of params.yaml")
-    return pairs
 
 
 if __name__ == "__main__":
