@@ -21,7 +21,7 @@ def number(value: float | None) -> str:
 
 def percent(share: float) -> str:
     """Return `share` in whole percent; "undefined" for nan."""
-    return "undefined" if math.isnan(share) else f"{100 * share:.0f} %"
+    return "undefined" if math.isnan(share) else f"{100 * share:,.0f} %"
 
 
 def chance(p: float) -> str:

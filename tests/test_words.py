@@ -23,6 +23,7 @@ def test_undefined_and_infinite_numbers_have_words() -> None:
     assert words.number(None) == "none"
     assert words.number(math.inf) == "inf"
     assert words.percent(math.nan) == "undefined"
+    assert words.percent(17.39) == "1,739 %"
 
 
 def test_intervals_name_their_unit_once_and_may_be_open_or_none() -> None:

@@ -14,7 +14,7 @@ from dvc.scm import RevError
 
 from stages import results
 from stages.errors import InputError, one_line
-from stages.results import DETAILS, FIGURES, REPORTS, Estimate, Results
+from stages.results import DETAILS, FIGURES, PAGE, REPORTS, Estimate, Results
 from stages.yaml12 import parse_yaml
 from tools.git import git, git_or_nothing
 
@@ -133,8 +133,10 @@ class Files:
         raise InputError(f"{self.name}: {problem}; {remedy}")
 
     def figures(self) -> list[Path]:
-        """Return the paths of the figures."""
-        return sorted(map(Path, self._files.glob(f"{FIGURES.as_posix()}/*.png")))
+        """Return the paths of the figures, in the report's order."""
+        page = self.read(PAGE, bytes)
+        paths = sorted(map(Path, self._files.glob(f"{FIGURES.as_posix()}/*.png")))
+        return sorted(paths, key=lambda path: page.find(path.name.encode()))
 
     def results(self) -> Results:
         """Return reports/details.json."""

@@ -1,10 +1,12 @@
 """The command, on a tiny project with an experiment and with branches that cannot be compared."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
+from stages.plot.figures import FIGURES
 from tests.conftest import Run, change
 from tests.tools.conftest import Review
 
@@ -45,6 +47,9 @@ def test_an_experiment_is_shown_with_what_it_changed_and_what_came_of_it(
     main = commit(compared, "main", run)
     figure = "reports/figures/losses.png"
     assert f"| git show {main[:7]}:{figure} | git show {idea[:7]}:{figure} |" in lines
+    shown = re.findall(rf"\| git show {main[:7]}:reports/figures/(\w+).png", out)
+    assert len(shown) > 2
+    assert shown == [name for name in FIGURES if name in shown]  # in the report's order
 
 
 def test_one_revision_is_compared_with_the_workspace_as_it_lies_here(
