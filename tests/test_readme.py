@@ -21,6 +21,12 @@ def test_quotes_what_the_studies_found() -> None:
     assert answer("mean/README.md") in words(README)
     assert answer("README.md", 3) in words(README)
     assert answer("series/README.md").split(" After ")[0] in words(README)
+    (adding,) = re.findall(
+        r"^- \[adding\].*?, (2 layers .*? comparisons)",
+        (TOP / "reports/study/README.md").read_text(),
+        re.MULTILINE,
+    )
+    assert adding in words(README)
 
 
 def test_is_short() -> None:

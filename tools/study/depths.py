@@ -205,8 +205,8 @@ def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
         ]
         lines = [str(linear_reach(one.hidden_size, one.num_layers)) for one in group.architectures]
         text.append(
-            f"After {words.epochs(last)}, {group.cell} networks with about {group.wish:,} parameters solve the task in "
-            f"at least half of the replicates up to a {found.knob.word} of {words.listed(reach)}"
+            f"After {words.epochs(last)}, the longest {found.knob.word} that at least half of the replicates of "
+            f"{group.cell} networks with about {group.wish:,} parameters solve is {words.listed(reach)}"
             + (f", where linear layers of these sizes end at {words.listed(lines)}." if found.recall else ".")
         )
         low = group.architectures[0].num_layers
@@ -222,8 +222,8 @@ def sentences(found: Grid, spans: Mapping[tuple[str, int], Estimate]) -> str:
 def _span(found: Grid, span: Estimate) -> str:
     assert span.low is not None
     assert span.high is not None
-    low, high = found.span_text(span.low), found.span_text(span.high)
-    return f"{found.span_text(span.value)} ({words.level(LEVEL)} interval {low if low == high else f'{low} to {high}'})"
+    value, low, high = (found.span_text(number) for number in (span.value, span.low, span.high))
+    return value if low == high else f"{value} ({words.level(LEVEL)} interval {low} to {high})"
 
 
 def report(ran: Ran, found: Grid, spans: Mapping[tuple[str, int], Estimate], answer: str) -> str:

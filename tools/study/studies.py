@@ -171,9 +171,9 @@ def adding() -> Study:
         cells=("rnn_tanh", "gru", "lstm"),
         wishes=(1000,),
         num_layers=(1, 2),
-        lrs=(0.003, 0.01),
-        selection_replicates=3,
-        replicates=4,
+        lrs=(0.001, 0.003, 0.01, 0.03),
+        selection_replicates=5,
+        replicates=10,
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages import models, results
+from stages import models, results, words
 from stages.architecture import Architecture
 from stages.errors import InputError
 from stages.params import Params, load_params
@@ -194,9 +194,9 @@ def test_pairs_are_compared_by_ranks_with_intervals_widened_for_the_values(ran: 
 def test_the_answer_is_in_the_tables_and_on_the_page(ran: Ran, tmp_path: Path) -> None:
     answer = depths.write(ran, tmp_path / "recall")
     assert answer == (
-        "After 100 epochs, rnn_tanh networks with about 250 parameters solve the task in at least half of the"
-        " replicates up to a delay of 15 (95 % interval 10 to 15) with 1 layer of 13 units, 20 or more (95 % "
-        "interval 20 or more) with 2 layers of 8 units and 5 (95 % interval 5) with 4 layers of 5 units, "
+        "After 100 epochs, the longest delay that at least half of the replicates of rnn_tanh networks with about 250 "
+        "parameters solve is 15 (95 % interval 10 to 15) with 1 layer of 13 units, 20 or more with 2 layers of 8 units "
+        "and 5 with 4 layers of 5 units, "
         "where linear layers of these sizes end at 12, 14 and 16. Against 1 layer, 2 are ahead at 1 and "
         "behind at 0 of 4 delays, and after 50 epochs ahead at 0 and behind at 0 of 4 delays: depth pays, but"
         " only in the long run. Against 1 layer, 4 are ahead at 0 and behind at 1 of 4 delays, and after 50 "
@@ -242,9 +242,13 @@ def test_the_committed_words_and_figures_are_those_of_the_committed_tables(
             (tables["solved"]["model"] == model) & (tables["solved"]["epoch"] == row["epoch"])
         ]
         assert row["span"] == max(solved[solved["share"] >= 0.5]["value"], default=0)
-        span = f"{row['span'] or f'under {values[0]}'}{' or more' if row['span'] == values[-1] else ''} (95 % interval"
-        assert f"of {one.hidden_size} units" in answer
-        assert span in answer
+        span, low, high = (
+            f"{row[name] or f'under {values[0]}'}{' or more' if row[name] == values[-1] else ''}"
+            for name in ("span", "low", "high")
+        )
+        interval = "" if low == high else f" (95 % interval {low} to {high})"
+        layers = words.count_of(one.num_layers, "layer")
+        assert f"{span}{interval} with {layers} of {one.hidden_size} units" in answer
     for name in ("solved", "improvement"):
         shutil.copy(folder / f"{name}.csv", tmp_path)
     depths.draw(tmp_path, study.knob.word, params.evaluate.solved_r2, 1 - 0.05 / len(values))
