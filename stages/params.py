@@ -44,7 +44,7 @@ class SeriesParams(_Section):
 
     path: Text
     column: Text
-    inputs: list[Text] = Field(description="a list of names of columns")
+    inputs: list[Text] = Field(description="a list of names of columns, such as [a, b]")
     time: Text | None = Field(description="the name of a column, or blank (null with -S)")
     horizon: Count
     season: Count | None = Field(description="a whole number, 1 or more, or blank (null with -S)")
@@ -98,9 +98,9 @@ class TrainParams(_Section):
 class EvaluateParams(_Section):
     """What the evaluate stage measures."""
 
-    at_epochs: list[Count] = Field(description="a list of whole numbers, 1 or more each")
+    at_epochs: list[Count] = Field(description="a list of whole numbers, 1 or more each, such as [100]")
     solved_r2: Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
-    compare: list[Pair] = Field(description="a list of pairs such as stacked vs single")
+    compare: list[Pair] = Field(description="a list of pairs, such as [stacked vs single]")
     primary: Pair
 
 
@@ -169,7 +169,7 @@ SECTIONS: dict[str, type[_Section]] = {
 
 def split_pair(pair: str) -> tuple[str, str]:
     """Return the two models that a pair such as "stacked vs single" names."""
-    first, second = pair.split(" vs ")
+    first, _, second = pair.partition(" vs ")
     return first, second
 
 

@@ -45,6 +45,9 @@ RANGES = dict.fromkeys(("solved", "solved_low", "solved_high", "p", "p_low", "p_
 }
 
 Verdict = Literal["better", "worse", "inconclusive"]
+# Of each model, for a verdict. With no difference, three would give a wrong one at 95 % in 10.0 % of all cases and four
+# in 5.7 %, by counting all orders of the outcomes; five in 4.0 %.
+FEWEST_REPLICATES = 5
 
 
 def _number(value: Any) -> Any:

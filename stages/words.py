@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from stages.params import split_pair
-from stages.results import Estimate, PairMeasure
+from stages.results import FEWEST_REPLICATES, Estimate, PairMeasure
 
 TOO_FEW = "too few replicates"
 CONSTANT = "constant predictor"  # of the mean of the training targets
@@ -67,7 +67,7 @@ def beats(pair: str, measure: PairMeasure) -> str:
     if measure.verdict != "inconclusive":
         return text
     if measure.detectable is None:
-        return f"{text}, since {TOO_FEW} tell nothing"
+        return f"{text}, since {TOO_FEW} tell nothing (it takes {FEWEST_REPLICATES} at least)"
     shares = f"{percent(1 - measure.detectable)} or less, or {percent(measure.detectable)} or more"
     return f"{text}, since so many replicates tell only {shares} from 50 %"
 

@@ -278,7 +278,7 @@ def test_odd_values_get_a_line(text: str, line: str) -> None:
             "[stacked vs single, single vs stacked]",
             "evaluate.compare: found 'stacked vs single'; allowed: two diff",
         ),
-        ("[stacked, single]", "evaluate.compare.0: found 'stacked'; allowed: a list of pairs such as"),
+        ("[stacked, single]", "evaluate.compare.0: found 'stacked'; allowed: a list of pairs, such as"),
         (
             "[stacked vs wide]",
             "evaluate.primary: found 'stacked vs single'; allowed: one of the pairs of evaluate.compare",

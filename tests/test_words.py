@@ -50,7 +50,10 @@ def test_an_open_question_says_what_would_have_settled_it() -> None:
     )
     assert words.outcome(measure) == "42 % (20 to 60 %), inconclusive"
     few = measure._replace(detectable=None)
-    assert words.beats("stacked vs single", few) == start + "too few replicates tell nothing"
+    assert (
+        words.beats("stacked vs single", few)
+        == start + "too few replicates tell nothing (it takes 5 at least)"
+    )
     assert words.outcome(few) == "42 % (20 to 60 %), too few replicates"
 
 

@@ -8,39 +8,44 @@ import sys
 from textwrap import fill
 
 from stages import words
-from stages.params import load_params, split_pair
+from stages.params import split_pair
 from tools.git import check_top_folder
-from tools.review.compare import differences
+from tools.review.compare import differences, primary
 from tools.revisions import Revision, read_revision, read_revisions
 from tools.study.studies import PREFIX
+
+INDENT = "    "
 
 
 def main() -> None:
     """Print two lines for the last commit and two for each experiment, best first."""
     check_top_folder()
-    pair = load_params().evaluate.primary
     base = read_revision("HEAD")
+    asked = primary(base)
     command = [sys.executable, "-m", "dvc", "exp", "list", "--all-commits", "--name-only"]
     listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
     experiments = read_revisions(name for name in listed if not name.startswith(PREFIX))
     text = fill(
         "Experiments, and how they differ from the last commit: how often "
-        f"{pair.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
+        f"{asked.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
         "of each have solved the task",
         80,
     )
-    for one in sorted([base, *experiments], key=lambda one: -share(one, pair)):
+    for one in sorted([base, *experiments], key=lambda one: -share(one)):
         changed = differences(one, base) or "the last commit"
+        question = "" if primary(one) == asked else f"{primary(one)}: "
+        found = f"{question + outcome(one):<57}  {'' if one is base else one.name}"
         text += f"\n\n{fill(changed, 80, break_on_hyphens=False)}\n"
-        text += f"    {outcome(one, pair):<57}{'' if one is base else one.name}".rstrip()
+        text += fill(found, 80, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
     print(text)
 
 
-def outcome(one: Revision, pair: str) -> str:
-    """Return "33 % (18 to 52 %), inconclusive; 10 and 30 % solved", the first of the pair first.
+def outcome(one: Revision) -> str:
+    """Return "33 % (18 to 52 %), inconclusive; 10 and 30 % solved", of the primary question, its first model first.
 
     Of forecasts, instead of the shares, the RMSE of the best network and of the best baseline.
     """
+    pair = primary(one)
     if pair not in one.results.pairs:
         absent = [name for name in split_pair(pair) if name not in one.results.models]
         return f"none, for want of {absent[0]}" if absent else "none, since the two were not compared"
@@ -54,8 +59,9 @@ def outcome(one: Revision, pair: str) -> str:
     return f"{compared}; {shares} % solved"
 
 
-def share(one: Revision, pair: str) -> float:
+def share(one: Revision) -> float:
     """Return what experiments are sorted by."""
+    pair = primary(one)
     return one.results.pairs[pair].last.test.p.value if pair in one.results.pairs else -1
 
 

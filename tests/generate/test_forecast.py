@@ -216,6 +216,19 @@ def test_each_part_has_a_window_or_the_split_is_refused(seq_length: int) -> None
             assert min(part.stop - part.start for part in parts) >= seq_length + forecast.of(data).horizon
 
 
+@pytest.mark.parametrize(
+    ("seq_length", "season", "keys"),
+    [
+        (3, 60, "with data.series.season 60 it takes"),
+        (30, 60, "with data.series.season 60, data.seq_length 30 and data.series.horizon 2 it takes"),
+        (30, 5, "with data.seq_length 30 and data.series.horizon 2 it takes"),
+    ],
+)
+def test_names_what_takes_the_rows(seq_length: int, season: int, keys: str) -> None:
+    with pytest.raises(InputError, match=keys):
+        forecast.split(100, params(seq_length, season=season, horizon=2))
+
+
 def test_says_which_window_is_short_enough() -> None:
     with pytest.raises(InputError, match=r"it takes [\d,]+ rows, or data\.seq_length \d+ or less$") as caught:
         forecast.split(40, params(20))

@@ -1,13 +1,16 @@
-from stages.results import Band, BaselineForecast, Errors, Forecasts, NetworkForecast
-from tests.tools.conftest import Revise, results
+import pytest
+
+from stages.results import Band, BaselineForecast, Errors, Estimate, Forecasts, NetworkForecast
+from tests.tools.conftest import Revise, model, pair, results
+from tools import experiments
 from tools.experiments import outcome
 
 
 def test_a_pair_that_an_experiment_has_not_says_why(revise: Revise) -> None:
-    one = revise()
-    assert outcome(one, "wide vs single") == "none, for want of wide"
+    one = revise(params={"evaluate.primary": "wide vs single"})
+    assert outcome(one) == "none, for want of wide"
     apart = revise(results=results()._replace(pairs={}))
-    assert outcome(apart, "stacked vs single") == "none, since the two were not compared"
+    assert outcome(apart) == "none, since the two were not compared"
 
 
 def test_of_forecasts_the_errors_stand_in_place_of_the_shares_solved(revise: Revise) -> None:
@@ -24,5 +27,22 @@ def test_of_forecasts_the_errors_stand_in_place_of_the_shares_solved(revise: Rev
         {"last value": BaselineForecast(theirs, [], [])},
         {"single": network},
     )
-    said = outcome(revise(results=results()._replace(forecasts=found)), "stacked vs single")
+    said = outcome(revise(results=results()._replace(forecasts=found)))
     assert said.endswith("; RMSE 20.8, baseline 19.3")
+
+
+def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
+    revise: Revise, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = results(wide=model(), stacked_vs_wide=pair(Estimate(1.0, 0.501, 1.0), "better"))
+    asked = revise("fussy-name", {"evaluate.primary": "stacked vs wide"}, found)
+    monkeypatch.setattr(experiments, "check_top_folder", lambda: None)
+    monkeypatch.setattr(experiments, "read_revision", lambda _: revise())
+    monkeypatch.setattr(experiments, "read_revisions", lambda _: [asked])
+    experiments.main()
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 80
+    at = lines.index("evaluate.primary=stacked vs wide")
+    assert lines[at + 1].startswith("    stacked vs wide: 100 % (50.1 to 100 %), better; 25 and ")
+    assert lines[at + 2] == "    fussy-name"
+    assert lines.index("the last commit") > at

@@ -136,7 +136,7 @@ def outcomes(revisions: Sequence[Revision]) -> Table:
 
 def verdicts(revisions: Sequence[Revision]) -> Table:
     """Return how often the first model of each pair beats the second on the test data, and the verdict."""
-    asked = {primary(revisions[0]): " (the primary question)"}
+    asked = dict.fromkeys(questions(revisions), " (the primary question)")
     columns = [
         {
             f"{pair}{after or asked.get(pair, '')}": Cell(
@@ -187,19 +187,24 @@ def primary(revision: Revision) -> str:
     return str(revision.params.get("evaluate.primary", ABSENT))
 
 
+def questions(revisions: Sequence[Revision]) -> list[str]:
+    """Return the primary questions, each once."""
+    return list(dict.fromkeys(map(primary, revisions)))
+
+
 def text(value: Any) -> str:
     """Return a param as params.yaml shows it, or a number of the results."""
     if isinstance(value, Estimate):
         return words.with_interval(value, str)
     if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
+        return f"[{', '.join(map(str, value))}]"
     return "blank" if value is None else str(value)
 
 
 def _summary(base: Revision, after: Revision) -> str:
     if alike([base, after]):
         return "the same params, metrics, loss curves and figures"
-    pair = primary(base)
+    pair = primary(after)
     was, now = (
         revision.results.pairs[pair].last.test.verdict if pair in revision.results.pairs else ABSENT
         for revision in (base, after)

@@ -66,7 +66,11 @@ def image(revision: Revision, path: Path, image_folder: ImageFolder) -> str:
     if revision.commit is None:
         return f"![{name}]({address})"
     folder = image_folder(revision.commit)
-    return f"![{name}]({folder}/{address})" if folder else plain(f"git show {revision.commit[:7]}:{path}")
+    return (
+        f"![{name}]({folder}/{address})"
+        if folder
+        else plain(f"git show {revision.commit[:7]}:{path} > {path.name}")
+    )
 
 
 def folded(summary: str, text: str) -> str:

@@ -22,15 +22,18 @@ VEGA = "window.vegaEmbed = vegaEmbed;"
 
 def page(revisions: Sequence[Revision]) -> str:
     """Return the whole page; the first revision is what the others are compared with."""
-    pair = compare.primary(revisions[0])
+    questions = [
+        pair
+        for pair in compare.questions(revisions)
+        if any(pair in revision.results.pairs for revision in revisions)
+    ]
     differ, same = compare.figures(revisions)
     return words.fill(
         Path(__file__).with_name("page.html"),
         compare=compare,
         revisions=revisions,
         looks=list(zip(revisions, cycle(charts.LOOKS), strict=False)),
-        pair=pair,
-        sides=split_pair(pair) if any(pair in revision.results.pairs for revision in revisions) else (),
+        questions={pair: split_pair(pair) for pair in questions},
         words=words,
         readable=readable,
         base64=lambda data: b64encode(data).decode(),

@@ -281,8 +281,8 @@ def agreement(anchor: Anchor, found: Grid) -> str:
         ahead, behind = tally(verdicts)
         text = f"deeper ahead in {ahead}, behind in {behind} of {len(verdicts)} comparisons"
         if anchor.deeper_ahead:
-            return f"{text}: {'agrees there' if ahead else 'not seen'}"
-        return f"{text}: {'disagrees there' if ahead else 'agrees'}"
+            return f"{text}: {f'agrees in {ahead}' if ahead else 'not seen'}"
+        return f"{text}: {f'disagrees in {ahead}' if ahead else 'agrees'}"
     if anchor.solves is not None:
         value = found.values[-1]
         parts = []

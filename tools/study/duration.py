@@ -7,6 +7,7 @@ import numpy as np
 
 from stages.architecture import Architecture, architecture
 from stages.data import Dataset
+from stages.errors import InputError
 from stages.generate.series import read_series
 from stages.generate.tasks import draw, forecast
 from stages.params import DataParams, Params
@@ -22,18 +23,30 @@ STAGE = 3  # seconds that a stage of the pipeline takes to start, about
 
 
 def announcement(name: str, study: Study, params: Params) -> str:
-    """Return how many replicates a study trains and how long that takes, where nothing of it is in DVC's cache."""
-    runs = [(run, params_of(study, run, params, {})) for run in study.runs]
-    replicates = sum(run.replicates * len(of_run.models) for run, of_run in runs)
-    minutes = sum(seconds(of_run) for _, of_run in runs) / 60
+    """Return how many replicates a study trains and how long that takes, where nothing of it is in DVC's cache.
+
+    Raises:
+        InputError: the series is none, or too short for one of the runs.
+    """
+    replicates, total = 0, 0.0
+    for run in study.runs:
+        of_run = params_of(study, run, params, {})
+        replicates += run.replicates * len(of_run.models)
+        try:
+            total += seconds(of_run)
+        except InputError as error:
+            changes = ", ".join(f"{key} {value}" for key, value in run.changes.items())
+            raise InputError(f"experiment {run.name} of the study, with {changes}: {error}") from None
+    series = of_run.data.forecast
     return (
-        f"Study {name}: {replicates:,} replicates in {len(runs)} experiments, about {minutes:,.0f} minutes here "
-        f"on {available_threads()} threads; what DVC has in its cache is not trained again."
+        f"Study {name}{f' of {series.column} in {series.path}' if series else ''}: {replicates:,} replicates in "
+        f"{len(study.runs)} experiments, about {total / 60:,.0f} minutes here on {available_threads()} threads; "
+        "what DVC has in its cache is not trained again."
     )
 
 
 def seconds(params: Params) -> float:
-    """Return how long an experiment takes, about."""
+    """Return how long an experiment takes, about. Raises InputError where its series is none or short."""
     train, dataset = params.train, data_set(params.data)
     total, at_once = STAGE * (len(params.models) + 4.0), min(available_threads(), train.replicates)
     for name, model in params.models.items():

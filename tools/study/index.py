@@ -68,7 +68,7 @@ def answer(table: pd.DataFrame, knob: str) -> str:
     for (cell, wish, depth), rows in last[last["verdict"] == "better"].groupby(PLACE, sort=False):
         values = words.listed([str(value) for value in rows["value"]])
         places.append(f"{cell} of about {wish:,} parameters and {depth} layers at a {knob} of {values}")
-    shown = f"In the end depth is shown to pay {'with ' + '; '.join(places) if places else 'nowhere'}."
+    shown = f"In the end deeper networks are ahead {'with ' + '; '.join(places) if places else 'nowhere'}."
     return " ".join(
         [*text, shown, "Ahead is who has the lower test MSE more often, whether or not it solves the task."]
     )

@@ -49,10 +49,13 @@ def split(rows: int, data: DataParams) -> Split:
     sizes = _sizes(parts)
     longest, has_season = min(sizes) - series.horizon, sizes[0] > (series.season or 1)
     if longest < data.seq_length or not has_season:
+        keys = f"data.seq_length {data.seq_length} and data.series.horizon {series.horizon}"
+        if not has_season and series.season:
+            keys = f"data.series.season {series.season}" + (f", {keys}" if longest < data.seq_length else "")
         shorter = f", or data.seq_length {longest} or less" if longest > 0 and has_season else ""
         raise InputError(
-            f"{series.path}: found {_said(parts)}; with data.seq_length {data.seq_length} and data.series.horizon "
-            f"{series.horizon} it takes {least_rows(data.seq_length, series):,} rows{shorter}"
+            f"{series.path}: found {_said(parts)}; with {keys} it takes "
+            f"{least_rows(data.seq_length, series):,} rows{shorter}"
         )
     return parts
 
@@ -133,7 +136,7 @@ def cut(data: DataParams) -> tuple[Dataset, Forecast]:
     needed = 20 * rows * (data.seq_length * columns + 1)
     print(
         f"{params.path}: {_said(split(rows, data))}; their windows take {max(needed / 1e6, 1):,.0f} MB; "
-        "make study STUDY=series chooses step sizes (data.series.lr) for it",
+        "for a series that params.yaml names, make study STUDY=series chooses step sizes (data.series.lr)",
         file=sys.stderr,
     )
     check_memory("data.seq_length and data.series", needed)

@@ -144,16 +144,16 @@ def test_the_review_draws_its_charts_without_network(
             assert box["width"] > 150
         assert chart.locator("path[aria-roledescription='area mark']").count() == 2
     # The intervals are as long, and the line of no difference is where, the axis from 0 to 100 % says.
-    axis = page.locator("#forest .axis").bounding_box()
-    lines = page.locator("#forest line")
+    axis = page.locator(".forest .axis").bounding_box()
+    lines = page.locator(".forest line")
     assert axis
-    assert page.locator("#forest circle").count() == lines.count() == 2
+    assert page.locator(".forest circle").count() == lines.count() == 2
     for index, (_, low, high) in enumerate(intervals):
         box = lines.nth(index).bounding_box()
         assert box and low is not None and high is not None
         assert box["x"] == pytest.approx(axis["x"] + low * axis["width"], abs=4)
         assert box["width"] == pytest.approx((high - low) * axis["width"], abs=6)
-    middle = page.locator("#forest span", has_text="no difference").bounding_box()
+    middle = page.locator(".forest span", has_text="no difference").bounding_box()
     assert middle
     assert middle["x"] + middle["width"] / 2 == pytest.approx(axis["x"] + axis["width"] / 2, abs=3)
 
@@ -209,7 +209,7 @@ def test_a_click_in_the_legend_leaves_one_revision_in_focus(page: Page, review_p
         page.locator(".legend button", has_text="idea").click()
         expect(lines.nth(0)).to_have_attribute("opacity", opacity)
         expect(lines.nth(1)).to_have_attribute("opacity", "1")
-        expect(page.locator("#forest [data-revision]").first).to_have_css("opacity", opacity)
+        expect(page.locator(".forest [data-revision]").first).to_have_css("opacity", opacity)
 
 
 @pytest.mark.parametrize("page", SIZES, indirect=True)

@@ -25,8 +25,8 @@ def test_only_params_that_differ_are_listed_with_absent_and_blank_ones_told_apar
 
 def test_a_list_among_the_params_reads_as_one() -> None:
     assert [compare.text(value) for value in ([100, 200], [], None, True)] == [
-        "100, 200",
-        "none",
+        "[100, 200]",
+        "[]",
         "blank",
         "True",
     ]
@@ -34,7 +34,7 @@ def test_a_list_among_the_params_reads_as_one() -> None:
 
 def test_differences_are_one_line_relative_to_the_base(revise: Revise) -> None:
     idea = revise("idea", params={"train.lr": 0.003, "evaluate.compare": []})
-    assert compare.differences(idea, revise()) == "train.lr=0.003, evaluate.compare=none"
+    assert compare.differences(idea, revise()) == "train.lr=0.003, evaluate.compare=[]"
     assert compare.differences(revise("same"), revise()) == ""
 
 
@@ -114,6 +114,17 @@ def test_params_that_were_not_run_are_said_first_of_the_base_too(revise: Revise)
     words = "not run since train.lr, train.seed changed in params.yaml; what is shown came of other params"
     assert compare.summary([revise(), revise("twin"), stale])[0] == f"workspace: {words}"
     assert compare.summary([stale, revise()])[0] == f"workspace: {words}"
+
+
+def test_each_has_its_own_primary_question(revise: Revise) -> None:
+    better = results(wide_vs_single=pair(verdict="better"))
+    asked = revise("asked", {"evaluate.primary": "wide vs single"}, better)
+    assert compare.summary([revise(), asked]) == [
+        "asked: evaluate.primary=wide vs single; wide vs single: better, was \N{EM DASH}; "
+        "no metric moved beyond its interval"
+    ]
+    names = [row[0] for row in compare.verdicts([revise(), asked]).rows]
+    assert names == [f"{first} vs single (the primary question)" for first in ("stacked", "wide")]
 
 
 def test_alike_means_curves_and_figures_too(revise: Revise) -> None:

@@ -62,7 +62,7 @@ def test_the_forest_has_a_row_a_revision_in_order_with_its_look_and_says_who_is_
     alone = results(stacked_vs_single=pair(Estimate(0.25)))
     other = revise("other", results=results()._replace(pairs={}))
     revisions = [revise(), revise("idea", {"train.lr": 0.003}, won), other, revise("alone", results=alone)]
-    forest = page(revisions).partition('id="forest"')[2].partition("<h2>")[0]
+    forest = page(revisions).partition('class="forest"')[2].partition("<h2>")[0]
     assert re.findall(r"<span>(.*?)</span>", forest) == [
         "main: 34 % (19 to 54 %), inconclusive",
         "idea (train.lr=0.003): 75 % (50 to 100 %), better",
@@ -77,5 +77,12 @@ def test_the_forest_has_a_row_a_revision_in_order_with_its_look_and_says_who_is_
 
 
 def test_without_a_pair_to_compare_there_is_no_forest(revise: Revise) -> None:
-    lone = revise("lone", params={"evaluate.primary": "stacked vs wide"})
-    assert 'id="forest"' not in page([lone, revise()])
+    lone, other = (revise(name, params={"evaluate.primary": "stacked vs wide"}) for name in ("lone", "other"))
+    assert 'class="forest"' not in page([lone, other])
+
+
+def test_each_primary_question_has_a_forest(revise: Revise) -> None:
+    asked = revise("asked", {"evaluate.primary": "wide vs single"}, results(wide_vs_single=pair()))
+    html = page([revise(), asked])
+    assert re.findall(r"<h2>How often (.*?):", html) == ["stacked beats single", "wide beats single"]
+    assert html.count('class="forest"') == 2

@@ -129,6 +129,22 @@ def test_announcement_counts_replicates(params: Params, monkeypatch: pytest.Monk
     )
 
 
+def test_a_series_too_short_for_a_run_is_told_with_the_run(
+    params: Params, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(TOP)
+    monkeypatch.setattr(duration, "seconds_an_epoch", lambda *_: 0.01)
+    series = studies.series()
+    far = studies.Run("far", 2, {"data.series.horizon": 100}, "own")
+    assert duration.announcement("x", series, params).startswith(
+        "Study x of SUNACTIVITY in data/sunspots.csv: 300 "
+    )
+    with pytest.raises(
+        InputError, match=r"^experiment far of the study, with data\.series\.horizon 100: .* rows"
+    ):
+        duration.announcement("x", series._replace(runs=(far,)), params)
+
+
 def test_a_network_is_timed(params: Params, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duration, "MOMENT", 0.001)
     study = studies.recall(values=(10,), wishes=(250,), epochs=40, selection_replicates=2, replicates=2)
@@ -297,8 +313,8 @@ def test_the_figures_have_a_panel_a_budget_and_a_line_a_depth(ran: Ran) -> None:
 def test_what_others_found_is_held_against_the_tables(ran: Ran) -> None:
     found = depths.grid(ran)
     flat, deep, other = (depths.agreement(one, found) for one in depths.ANCHORS["recall"])
-    assert flat == "deeper ahead in 1, behind in 1 of 8 comparisons: disagrees there"
-    assert deep == "deeper ahead in 1, behind in 1 of 8 comparisons: agrees there"
+    assert flat == "deeper ahead in 1, behind in 1 of 8 comparisons: disagrees in 1"
+    assert deep == "deeper ahead in 1, behind in 1 of 8 comparisons: agrees in 1"
     assert other == "nothing to compare"
     (bai,) = depths.ANCHORS["adding"]
     assert depths.agreement(bai, found) == "at a delay of 20: rnn_tanh solved by up to 100 %, disagrees"

@@ -115,7 +115,7 @@ def test_too_few_replicates_and_other_settings_change_the_answer(
     assert text.startswith(
         "With the original's step size of 0.02, after 200 epochs 50 % of stacked and 50 % of single replicates have "
         "solved the task, and after 1,000 epochs stacked beats single in 60 % of pairs (95 % interval 50 to 70 %): "
-        "inconclusive, since too few replicates tell nothing."
+        "inconclusive, since too few replicates tell nothing (it takes 5 at least)."
     )
 
 
