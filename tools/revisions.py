@@ -134,7 +134,7 @@ class Files:
 
     def figures(self) -> list[Path]:
         """Return the paths of the figures, in the report's order."""
-        page = self.read(PAGE, bytes)
+        page = self.read(PAGE, bytes) if self.has(PAGE) else b""
         paths = sorted(map(Path, self._files.glob(f"{FIGURES.as_posix()}/*.png")))
         return sorted(paths, key=lambda path: page.find(path.name.encode()))
 

@@ -65,6 +65,13 @@ def test_one_revision_is_compared_with_the_workspace_as_it_lies_here(
     assert "| models.stacked.num_layers | 2 | 3 |" in out.splitlines()
 
 
+def test_a_report_that_is_missing_spoils_nothing(project: Path, review: Review) -> None:
+    (project / "reports/README.md").unlink()
+    code, out, err = review(project, "main")
+    assert (code, err) == (0, "")
+    assert "- workspace: the same params, metrics, loss curves and figures" in out
+
+
 def test_params_that_were_not_run_yet_are_told(project: Path, review: Review) -> None:
     change(project / "params.yaml", "epochs: 4 #", "epochs: 5 #")
     code, out, _ = review(project)
