@@ -229,7 +229,8 @@ def note(data: DataParams) -> str:
     return (
         f"The task is to say {series.column} of {series.path} {series.horizon} ahead of the last row of a window of "
         f"{data.seq_length}. MSE and R2 are of numbers scaled by the mean and the standard deviation of the "
-        "training part. No window reaches across the borders of training, validation and test part. MASE is the mean "
+        "training part, so that the constant predictor has an R2 below 0 where the level has changed since. No window "
+        "reaches across the borders of training, validation and test part. MASE is the mean "
         "absolute error divided by that of saying, in the training part, what stood "
         f"{series.season or 1} rows before (Hyndman and Koehler 2006). All baselines are fitted on the training part; "
         "ridge's penalty is chosen on the validation part. A model without a step size of its own has that of "
