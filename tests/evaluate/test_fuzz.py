@@ -21,7 +21,6 @@ from stages.errors import tell
 from stages.evaluate import __main__ as evaluate
 from stages.params import load_params
 from stages.plot import __main__ as plot
-from stages.plot import figures
 from tests.conftest import files
 
 Change = Callable[[bytes], bytes]
@@ -214,5 +213,5 @@ def test_evaluate_on_other_losses_weights_and_data(folder: Path, changed: tuple[
 )
 def test_plot_on_other_details_and_tables(folder: Path, changed: tuple[str, Change]) -> None:
     # Figures are made, and not drawn, which takes seconds.
-    with mock.patch.object(figures, "save", lambda path, draw: draw()):
+    with mock.patch.object(plot, "save", lambda path, draw: draw()):
         check(folder, *changed, plot.main, reports_are_whole)
