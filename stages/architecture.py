@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from stages.params import ModelParams
 
-STEP_COST = (
-    3  # of a training step, in forward passes: one, and two for the gradients by inputs and by weights
-)
+# Of a training step, in forward passes: one, and two for the gradients by inputs and by weights.
+STEP_COST = 3
 GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}  # of each cell, by PyTorch's name of the mode
 
 

@@ -1,11 +1,24 @@
 """Mistakes in the input, told to the person who made them in one line."""
 
 import sys
+from collections.abc import Collection, Sequence
 from types import TracebackType
 
 
 class InputError(Exception):
     """Something that the user can mend; the message names the file, what was found and what is allowed."""
+
+
+def one_of(names: Collection[str], arguments: Sequence[str], command: str) -> str:
+    """Return the one of `names` that the arguments of `command` name.
+
+    Raises:
+        InputError: they name none, several, or one that is not there.
+    """
+    if len(arguments) != 1 or arguments[0] not in names:
+        found = " ".join(arguments) or "none"
+        raise InputError(f"{command}: found {found}; allowed: one of {', '.join(names)}")
+    return arguments[0]
 
 
 def one_line(error: object) -> str:

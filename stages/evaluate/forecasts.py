@@ -49,7 +49,9 @@ def forecasts(
     blocks = block_starts(len(y), max(season, series.x_next.shape[0]))
     naive_mae, level = float(series.naive_mae[0]), statistics.widened(LEVEL, len(predicted))
     by_baseline = {
-        name: BaselineForecast(errors(of_test - y, naive_mae, blocks), _list(of_test[-SHOWN:]), _list(ahead))
+        name: BaselineForecast(
+            errors(of_test - y, naive_mae, blocks), of_test[-SHOWN:].tolist(), ahead.tolist()
+        )
         for name, of_test, ahead in zip(series.names, series.baselines, series.baselines_next, strict=True)
     }
     by_model = {}
@@ -74,7 +76,7 @@ def forecasts(
         solved_r2,
         level,
         series.times[-SHOWN:],
-        _list(y[-SHOWN:]),
+        y[-SHOWN:].tolist(),
         [series.times[start] for start in blocks],
         by_baseline,
         by_model,
@@ -94,7 +96,7 @@ def errors(error: np.ndarray, naive_mae: float, blocks: np.ndarray) -> Errors:
         mse = np.add.reduceat(error**2, blocks) / np.diff(blocks, append=len(error))
         rmse = math.sqrt((error**2).mean())
     mae = float(error.mean())
-    return Errors(rmse, mae, mae / naive_mae if naive_mae > 0 else None, _list(np.sqrt(mse)))
+    return Errors(rmse, mae, mae / naive_mae if naive_mae > 0 else None, np.sqrt(mse).tolist())
 
 
 def gain(error: np.ndarray, of_baseline: np.ndarray, blocks: np.ndarray, level: float) -> Estimate | None:
@@ -136,9 +138,5 @@ def validation_mse(predicted: np.ndarray, y: np.ndarray) -> float:
 def band(values: np.ndarray) -> Band:
     """Return the median and the quartiles over replicates (replicates, N); where one is no number, it is above all."""
     return Band(
-        *(_list(quantile(np.where(np.isfinite(values), values, np.inf), q)) for q in (0.5, 0.25, 0.75))
+        *(quantile(np.where(np.isfinite(values), values, np.inf), q).tolist() for q in (0.5, 0.25, 0.75))
     )
-
-
-def _list(values: np.ndarray) -> list[float]:
-    return [float(value) for value in values]

@@ -3,7 +3,7 @@
 The weights prove the losses after the last epoch alone; those of earlier epochs are taken as they are.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -57,13 +57,11 @@ def mse(predicted: np.ndarray, y: np.ndarray) -> np.ndarray:
 def predictions(weights: Weights, x: np.ndarray, architecture: Architecture, engine: str) -> np.ndarray:
     """Return what every replicate predicts for x (N, T, I): (replicates, N), float32."""
     predict = load_engine(engine, architecture.cell).predict
-    return np.stack([predict(one, x, architecture)[:, 0] for one in replicates(weights)])
-
-
-def replicates(weights: Weights) -> Iterator[Weights]:
-    """Yield the weights of each replicate."""
-    for replicate in range(len(weights["linear.bias"])):
-        yield {name: array[replicate] for name, array in weights.items()}
+    each = (
+        {key: array[replicate] for key, array in weights.items()}
+        for replicate in range(len(weights["linear.bias"]))
+    )
+    return np.stack([predict(one, x, architecture)[:, 0] for one in each])
 
 
 def check_shapes(name: str, weights: Weights, architecture: Architecture, replicates: int) -> None:

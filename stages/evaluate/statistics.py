@@ -64,9 +64,8 @@ def interquartile_mean_estimate(
     if n < 2:
         return Estimate(mean)
     means = np.empty(resamples)
-    rows = max(
-        DRAWS // n, 1
-    )  # at a time; the generator goes on where it stopped, so that no draw depends on it
+    # At a time; the generator goes on where it stopped, so that no draw depends on it.
+    rows = max(DRAWS // n, 1)
     for first in range(0, resamples, rows):
         block = means[first : first + rows]
         draws = rng.integers(n, size=(len(block), n)) + n * np.arange(len(block))[:, None]

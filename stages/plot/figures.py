@@ -147,7 +147,7 @@ def improvement(comparisons: pd.DataFrame) -> Figure:
         if axes.get_title():
             first, second = split_pair(axes.get_title())
             for y, text in ((0.97, f"{first} ahead"), (0.03, f"{second} ahead")):
-                _word(axes, 0.02, y, text)
+                _word(axes, y, text)
     return figure
 
 
@@ -194,7 +194,7 @@ def final(outcomes: pd.DataFrame, threshold: float, constant: float) -> Figure:
         if constant > 0:
             axes.axvline(constant, color=NEUTRAL, linestyle=DOTS)
         axes.axvspan(left, max(threshold, left), color=NEUTRAL, alpha=0.08, linewidth=0)
-    _word(figure.axes[0], 0.02, 0.97, "solved" if threshold > 0 else "")
+    _word(figure.axes[0], 0.97, "solved" if threshold > 0 else "")
     if constant > 0:
         figure.axes[0].annotate(words.CONSTANT, (constant, 0.03), (3, 0), textcoords="offset points",
                                 rotation=90, fontsize=10, color=NEUTRAL, ha="left", va="bottom")  # fmt: skip
@@ -231,7 +231,7 @@ def predictions(predictions: pd.DataFrame, true_label: str, predicted_label: str
         axes.plot(ends, ends, color=NEUTRAL, linewidth=1)
         axes.scatter(rows["y_true"], rows["y_predicted"], s=8, color=colour, alpha=0.5, linewidths=0)
         axes.set_title(name, color=colour)
-        _word(axes, 0.02, 0.98, f"replicate {rows['replicate'].iloc[0]:.0f}")
+        _word(axes, 0.98, f"replicate {rows['replicate'].iloc[0]:.0f}")
     return figure
 
 
@@ -257,7 +257,7 @@ def _panels(
     figure, panels = _grid(max(len(groups), 1), title, (x[1], y[1]))
     look = colours(list(groups)) if key == "model" else dict.fromkeys(groups, INK)
     if not groups:
-        _word(panels[0], 0.02, 0.97, f"no {key} to draw")
+        _word(panels[0], 0.97, f"no {key} to draw")
     for axes, (name, rows) in zip(panels, groups.items(), strict=False):
         for other in groups.values():
             thinned = other.iloc[:: max(len(other) // QUIET_POINTS, 1)]
@@ -269,7 +269,7 @@ def _panels(
         axes.plot(rows[x[0]], rows[y[0]], color=look[name], linewidth=2, clip_on=False, **line)
         axes.set_title(name, color=look[name])
         if not np.isfinite(rows[y[0]]).any():
-            _word(axes, 0.02, 0.3, "diverged")
+            _word(axes, 0.3, "diverged")
     if x[0] == "epoch" and groups:
         for axes in panels:
             axes.set_xlim(0, table["epoch"].max())
@@ -331,7 +331,7 @@ def _level(axes: Axes, value: float, text: str) -> None:
                       fontsize=10, color=NEUTRAL, ha="right", va="bottom")  # fmt: skip
 
 
-def _word(axes: Axes, x: float, y: float, text: str) -> None:
-    """Write in a panel, at fractions of its width and height."""
-    va = "top" if y > 0.5 else "bottom" if y < 0.5 else "center"
-    axes.text(x, y, text, transform=axes.transAxes, fontsize=10, color=NEUTRAL, va=va)
+def _word(axes: Axes, y: float, text: str) -> None:
+    """Write at the left of a panel, at a fraction of its height."""
+    va = "top" if y > 0.5 else "bottom"
+    axes.text(0.02, y, text, transform=axes.transAxes, fontsize=10, color=NEUTRAL, va=va)

@@ -7,10 +7,10 @@ import numpy as np
 
 from stages.architecture import architecture
 from stages.data import Losses, losses_path, read_dataset, weights_path, write_losses, write_weights
-from stages.errors import InputError
+from stages.errors import one_of
 from stages.files import try_to_write
 from stages.memory import check_memory
-from stages.params import Params, load_params
+from stages.params import load_params
 from stages.train import cluster
 from stages.train.engines import load_engine
 from stages.train.store import Store
@@ -21,7 +21,7 @@ from stages.train.workers import Job, available_threads, train_all
 def main() -> None:
     """Write data/losses/<model>.csv and data/models/<model>.safetensors."""
     params = load_params()
-    name = model_name(sys.argv[1:], params)
+    name = one_of(params.models, sys.argv[1:], "python -m stages.train MODEL")
     model, train, dataset = params.models[name], params.train, read_dataset(params.data)
     network = architecture(model, dataset.x_train.shape[2])
     training = training_of(name, params)
@@ -65,20 +65,6 @@ def main() -> None:
     write_weights(
         name, {key: np.stack([state.weights[key] for state in trained]) for key in network.shapes()}
     )
-
-
-def model_name(arguments: list[str], params: Params) -> str:
-    """Return the one model that the command line names.
-
-    Raises:
-        InputError: it names none, several, or one that is not in params.yaml.
-    """
-    if len(arguments) != 1 or arguments[0] not in params.models:
-        found = " ".join(arguments) or "none"
-        raise InputError(
-            f"python -m stages.train MODEL: found {found}; allowed: one of {', '.join(params.models)}"
-        )
-    return arguments[0]
 
 
 if __name__ == "__main__":

@@ -1,3 +1,5 @@
+import subprocess
+
 import pytest
 
 from stages.results import Band, BaselineForecast, Errors, Estimate, Forecasts, NetworkForecast
@@ -38,7 +40,9 @@ def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
     asked = revise("fussy-name", {"evaluate.primary": "stacked vs wide"}, found)
     monkeypatch.setattr(experiments, "check_top_folder", lambda: None)
     monkeypatch.setattr(experiments, "read_revision", lambda _: revise())
-    monkeypatch.setattr(experiments, "read_revisions", lambda _: [asked])
+    listed = subprocess.CompletedProcess([], 0, "fussy-name\nstudy-mean-best\n")
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: listed)
+    monkeypatch.setattr(experiments, "read_revisions", lambda names: {("fussy-name",): [asked]}[tuple(names)])
     experiments.main()
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80

@@ -95,15 +95,11 @@ def changed_params(revisions: Sequence[Revision]) -> Table:
 
 def changed_numbers(revisions: Sequence[Revision]) -> Table:
     """Return everything in the results that is not the same everywhere."""
-    columns = [flat(revision.results) for revision in revisions]
-    return _changed(
-        "number",
-        revisions,
-        [
-            {place: _folded(value) for place, value in column.items() if value is not None}
-            for column in columns
-        ],
-    )
+    columns = [
+        {place: _folded(value) for place, value in flat(revision.results).items() if value is not None}
+        for revision in revisions
+    ]
+    return _changed("number", revisions, columns)
 
 
 def _folded(value: Any) -> Any:

@@ -65,12 +65,9 @@ def image(revision: Revision, path: Path, image_folder: ImageFolder) -> str:
     name, address = plain(path.stem), quote(path.as_posix())
     if revision.commit is None:
         return f"![{name}]({address})"
-    folder = image_folder(revision.commit)
-    return (
-        f"![{name}]({folder}/{address})"
-        if folder
-        else plain(f"git show {revision.commit[:7]}:{path} > {path.name}")
-    )
+    if folder := image_folder(revision.commit):
+        return f"![{name}]({folder}/{address})"
+    return plain(f"git show {revision.commit[:7]}:{path} > {path.name}")
 
 
 def folded(summary: str, text: str) -> str:

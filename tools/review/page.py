@@ -22,18 +22,14 @@ VEGA = "window.vegaEmbed = vegaEmbed;"
 
 def page(revisions: Sequence[Revision]) -> str:
     """Return the whole page; the first revision is what the others are compared with."""
-    questions = [
-        pair
-        for pair in compare.questions(revisions)
-        if any(pair in revision.results.pairs for revision in revisions)
-    ]
+    compared = {pair for revision in revisions for pair in revision.results.pairs}
     differ, same = compare.figures(revisions)
     return words.fill(
         Path(__file__).with_name("page.html"),
         compare=compare,
         revisions=revisions,
         looks=list(zip(revisions, cycle(charts.LOOKS), strict=False)),
-        questions={pair: split_pair(pair) for pair in questions},
+        questions={pair: split_pair(pair) for pair in compare.questions(revisions) if pair in compared},
         words=words,
         readable=readable,
         base64=lambda data: b64encode(data).decode(),

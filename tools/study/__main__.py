@@ -8,12 +8,13 @@ What DVC has in its cache is not run again, so that an interrupted study goes on
 import sys
 from importlib import import_module
 
+from stages.errors import one_of
 from stages.params import load_params
 from tools.git import check_top_folder
 from tools.study import index
 from tools.study.duration import announcement
 from tools.study.experiments import run_study
-from tools.study.studies import FOLDER, listing, named
+from tools.study.studies import FOLDER, STUDIES, listing
 
 
 def main() -> None:
@@ -21,7 +22,8 @@ def main() -> None:
     if not sys.argv[1:]:
         print(listing())
         return
-    name, study = named(sys.argv[1:])
+    name = one_of(STUDIES, sys.argv[1:], "make study STUDY=NAME")
+    study = STUDIES[name]()
     check_top_folder()
     params = load_params()
     print(announcement(name, study, params), file=sys.stderr)

@@ -22,29 +22,20 @@ MARKS = {"better": "▲", "worse": "▼", "inconclusive": ""}
 
 def write(folder: Path) -> None:
     """Write the page and its map, of those studies that have a page in `folder`; of depths, what their counts say."""
-    lines = ["# The studies", "", "`make study STUDY=name` repeats one."]
+    parts = ["# The studies", "`make study STUDY=name` repeats one."]
     tables = [folder / name / "improvement.csv" for name in MAPPED]
     if any(path.exists() for path in tables):
         table = pd.concat(pd.read_csv(path) for path in tables if path.exists())
         save(folder / "map.png", partial(draw, table))
-        lines += [
-            "",
-            "## To recall a number",
-            "",
-            answer(table, "delay"),
-            "",
-            f"![{TITLE}](map.png)",
-            "",
-            "## All",
-        ]
+        parts += ["## To recall a number", answer(table, "delay"), f"![{TITLE}](map.png)", "## All"]
     for name, declare in STUDIES.items():
         page, study = folder / name / "README.md", declare()
         if page.exists():
             _, found, *_ = page.read_text(encoding="utf-8").split("\n\n")
             if study.knob:
                 found = answer(pd.read_csv(folder / name / "improvement.csv"), study.knob.word)
-            lines += ["", f"- [{name}]({name}/README.md): {study.question} {found}"]
-    write_text(folder / "README.md", "\n".join(lines) + "\n")
+            parts.append(f"- [{name}]({name}/README.md): {study.question} {found}")
+    write_text(folder / "README.md", "\n\n".join(parts) + "\n")
 
 
 def answer(table: pd.DataFrame, knob: str) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 from stages.architecture import Architecture
-from stages.errors import InputError
 from stages.generate.tasks import task
 from stages.results import REPORTS
 from tools.study.matching import matched
@@ -216,16 +215,3 @@ def listing() -> str:
         f"make study STUDY=NAME, where NAME is one of\n\n{''.join(lines)}\n"
         "Each says first how long it takes here; after Ctrl-C the same command goes on."
     )
-
-
-def named(arguments: Sequence[str]) -> tuple[str, Study]:
-    """Return the study that the command line names, and its name.
-
-    Raises:
-        InputError: it names none, several, or one that is not there.
-    """
-    if len(arguments) != 1 or arguments[0] not in STUDIES:
-        raise InputError(
-            f"make study STUDY=NAME: found {' '.join(arguments)}; allowed: one of {', '.join(STUDIES)}"
-        )
-    return arguments[0], STUDIES[arguments[0]]()

@@ -1,8 +1,8 @@
 """The tasks: each is a file in this folder, by the name that `data.task` has in params.yaml.
 
-One that draws its sequences has `INPUT_SIZE`, `sequences(rng, num_samples, data)` and `targets(x, data)`; forecast.py
-has `cut(data)`, which cuts them from a file. Each has what the reports say of it, TRUE_LABEL, PREDICTED_LABEL and
-`note(data)`. `data` is that section of params.yaml.
+One that draws its sequences has `INPUT_SIZE`, `sequences(rng, num_samples, data)` and `targets(x, data)`, and the words
+for its figure, TRUE_LABEL and PREDICTED_LABEL; forecast.py has `cut(data)`, which cuts them from a file. Each has
+`note(data)`, what the report says of it. `data` is that section of params.yaml.
 """
 
 from importlib import import_module

@@ -21,9 +21,6 @@ from stages.least_squares import normal_equations, predict, solve, with_ones
 from stages.memory import check_memory
 from stages.params import DataParams, SeriesParams
 
-# What the reports say of it.
-TRUE_LABEL, PREDICTED_LABEL = "true value, scaled by the training part", "forecast"
-
 FEW = 10  # windows a coefficient, below which least squares has ridge beside it
 PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)  # of ridge, on sums of squares of scaled numbers
 

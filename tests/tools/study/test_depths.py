@@ -12,7 +12,7 @@ import pytest
 
 from stages import models, results, words
 from stages.architecture import Architecture
-from stages.errors import InputError
+from stages.errors import InputError, one_of
 from stages.params import Params, load_params
 from stages.results import Baseline, Split, Verdict
 from tests.conftest import TOP
@@ -75,10 +75,10 @@ def test_the_list_of_studies_names_each() -> None:
     assert max(map(len, lines)) <= 110
 
 
-@pytest.mark.parametrize("arguments", [["nope"], ["mean", "recall"]])
+@pytest.mark.parametrize("arguments", [[], ["nope"], ["mean", "recall"]])
 def test_a_study_that_is_not_there_gets_a_line(arguments: list[str]) -> None:
     with pytest.raises(InputError, match=r"found (none|nope|mean recall); allowed: one of mean, recall, "):
-        studies.named(arguments)
+        one_of(studies.STUDIES, arguments, "make study STUDY=NAME")
 
 
 @pytest.mark.parametrize("name", STUDIES_OF_DEPTHS)
