@@ -86,11 +86,11 @@ def listed(texts: Sequence[str]) -> str:
 
 def markdown(text: str) -> str:
     """Return `text` so that Markdown shows it as it is: no markup, no new cell, no new line, nobody addressed."""
-    text = re.sub(r"([\\`*\[\]|~$])|(?<!\w)(_)|(_)(?!\w)", r"\\\g<0>", text)
+    # Of brackets only those that make a link, so that a list stays as it was written.
+    text = re.sub(r"[\\`*|~$]|(?<![^\W_])_|\](?=\()", r"\\\g<0>", " ".join(text.split()))
     text = text.replace("&", "&amp;").replace("<", "&lt;")
     # A space of no width: GitHub would tell those who are named, and link issues and addresses.
-    text = re.sub(r"[@#](?=\w)|:(?=//)|\bwww(?=\.)", r"\g<0>&#8203;", text)
-    return " ".join(text.split())
+    return re.sub(r"[@#](?=\w)|:(?=//)|\bwww(?=\.)", r"\g<0>&#8203;", text)
 
 
 def table(header: Iterable[str], rows: Iterable[Sequence[str]]) -> str:

@@ -14,8 +14,9 @@ from dvc.utils.serialize import loads_yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from stages.architecture import GATES
 from stages.errors import InputError, tell
-from stages.params import load_params, main
+from stages.params import TASKS, load_params, main
 from tests.conftest import TOP, Run
 
 COMMITTED = (TOP / "params.yaml").read_text()
@@ -96,7 +97,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (r"epochs: \d+", "epochs: '9'", "train.epochs: found '9'; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs: true", "train.epochs: found True; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs:", "train.epochs: found nothing; allowed: a whole number, 1 or more"),
-        (r"task: mean", "task: max", "data.task: found 'max'; allowed: adding, forecast, mean, recall"),
+        (r"task: mean", "task: max", f"data.task: found 'max'; allowed: {', '.join(TASKS)}"),
         (
             r"  delay: .*\n",
             "",
@@ -125,7 +126,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (
             r"task: mean",
             "task: forecasts",
-            "data.task: found 'forecasts'; allowed: adding, forecast, mean, recall",
+            f"data.task: found 'forecasts'; allowed: {', '.join(TASKS)}",
         ),
         (r"    path: .*", "    path:", "data.series.path: found nothing; allowed: text"),
         (r"    path:", "    file:", "data.series.file: unknown key; allowed: path, column, inputs, time"),
@@ -162,7 +163,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
             "      Single:",
             "data.series.lr: found 'Single'; allowed: a number above 0 for a model's",
         ),
-        (r"  task: mean.*\n", "", "data.task: missing; allowed: adding, forecast, mean, recall"),
+        (r"  task: mean.*\n", "", f"data.task: missing; allowed: {', '.join(TASKS)}"),
         (r"  task", "  1: 2\n  task", "data.1: unknown key; allowed: task, num_samples"),
         (
             r"num_layers: 1",
@@ -172,7 +173,7 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (
             r"rnn_tanh",
             "mlp",
-            "models.single.cell: found 'mlp'; allowed: rnn_tanh, rnn_relu, gru, lstm",
+            f"models.single.cell: found 'mlp'; allowed: {', '.join(GATES)}",
         ),
         (
             r"cell: rnn_tanh",

@@ -7,6 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from stages.plot.figures import FIGURES
+from stages.results import TABLES, figure_path, table_path
 from tests.conftest import Call, Run, change, files, run_stages, stages_run, tiny_params
 
 pytestmark = pytest.mark.slow
@@ -20,19 +22,10 @@ FILES = {
 }
 REPORTS = {
     "reports/README.md",
-    "reports/figures/cost.png",
-    "reports/figures/final.png",
-    "reports/figures/improvement.png",
-    "reports/figures/losses.png",
-    "reports/figures/predictions.png",
-    "reports/figures/solved.png",
-    "reports/comparisons.csv",
     "reports/details.json",
-    "reports/losses.csv",
     "reports/metrics.json",
-    "reports/outcomes.csv",
-    "reports/predictions.csv",
-    "reports/progress.csv",
+    *(figure_path(name).as_posix() for name in FIGURES),
+    *(table_path(name).as_posix() for name in TABLES),
 }
 
 

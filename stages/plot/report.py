@@ -115,8 +115,8 @@ def _models(results: Results, epoch: int) -> Iterator[dict[str, str]]:
             "solved": words.with_interval(outcome.solved, percent),
             "diverged": percent(outcome.diverged),
         }
-    mean, least_squares, _ = results.baseline
-    for text, mse in ((words.CONSTANT, mean), ("least squares on all numbers", least_squares)):
+    base = results.baseline
+    for text, mse in ((words.CONSTANT, base.mean), ("least squares on all numbers", base.least_squares)):
         test, train = (number(mse.test), number(mse.train)) if mse else ("none", "none")
         yield {"model": text, "training MSE": train, "test MSE": test}
 

@@ -17,7 +17,6 @@ from stages.generate.tasks import mean
 from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.plot import figures
-from stages.plot.figures import FIGURES
 from stages.results import read
 
 
@@ -175,23 +174,21 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
 
         return recorded
 
-    for name in FIGURES:
+    tables, baseline = plot.read_tables(read(), load_params()), read().baseline
+    expected = {
+        "losses": (tables["losses"], baseline.mean.train, 3),
+        "improvement": (tables["comparisons"],),
+        "solved": (tables["progress"], 0.9),
+        "final": (tables["outcomes"], pytest.approx(0.1 * baseline.variance.test), baseline.mean.test),
+        "cost": (tables["progress"], baseline.mean.test),
+        "predictions": (tables["predictions"], mean.TRUE_LABEL, mean.PREDICTED_LABEL),
+    }
+    for name in expected:
         monkeypatch.setattr(figures, name, record(name, getattr(figures, name)))
     plot.main()
-    baseline = read().baseline
-    solved = 0.1 * baseline.variance.test
-    assert {name: arguments[1:] for name, arguments in drawn.items()} == {
-        "losses": (baseline.mean.train, 3),
-        "improvement": (),
-        "solved": (0.9,),
-        "final": (pytest.approx(solved), baseline.mean.test),
-        "cost": (baseline.mean.test,),
-        "predictions": (mean.TRUE_LABEL, mean.PREDICTED_LABEL),
-    }
-    tables = plot.read_tables(read(), load_params())
-    of_figure = ["losses", "comparisons", "progress", "outcomes", "progress", "predictions"]
-    for name, table in zip(FIGURES, of_figure, strict=True):
-        assert drawn[name][0].equals(tables[table])
+    for name, (table, *numbers) in expected.items():
+        assert drawn[name][0].equals(table)
+        assert drawn[name][1:] == tuple(numbers)
 
 
 @pytest.mark.filterwarnings("error")

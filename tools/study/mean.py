@@ -64,8 +64,8 @@ def sweep_rows(ran: Ran) -> Iterator[tuple]:
     runs.append(("best, fresh seeds", ran.experiments["best"], dict(ran.best)))
     for title, one, lrs in runs:
         for name, lr in lrs.items():
-            test, _, solved, diverged = one.results.models[name].last
-            yield title, name, lr, test.median, *test.iqm, *solved, diverged
+            last = one.results.models[name].last
+            yield title, name, lr, last.test.median, *last.test.iqm, *last.solved, last.diverged
 
 
 def comparison_rows(runs: Mapping[str, Experiment]) -> Iterator[tuple]:
