@@ -12,7 +12,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -74,19 +75,13 @@ class Project:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def killed(project: Project, chance: random.Random, seconds: float) -> None:
-    """Kill the run with SIGKILL at a random moment."""
+def ended(
+    project: Project, chance: random.Random, seconds: float, *, signals: Sequence[signal.Signals]
+) -> None:
+    """End the run with one of the signals at a random moment."""
     process = project.start()
     time.sleep(chance.uniform(0, seconds))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
-
-
-def terminated(project: Project, chance: random.Random, seconds: float) -> None:
-    """End the run with SIGTERM or Ctrl-C at a random moment."""
-    process = project.start()
-    time.sleep(chance.uniform(0, seconds))
-    process.send_signal(chance.choice([signal.SIGTERM, signal.SIGINT]))
+    process.send_signal(chance.choice(signals))
     process.communicate()
 
 
@@ -111,8 +106,8 @@ def damaged(project: Project, chance: random.Random, seconds: float) -> None:
 
 
 FAULTS: dict[str, Callable[[Project, random.Random, float], None]] = {
-    "SIGKILL at a random moment": killed,
-    "SIGTERM or Ctrl-C at a random moment": terminated,
+    "SIGKILL at a random moment": partial(ended, signals=[signal.SIGKILL]),
+    "SIGTERM or Ctrl-C at a random moment": partial(ended, signals=[signal.SIGTERM, signal.SIGINT]),
     "no file beyond a random size": starved,
     "three runs at once": raced,
     "a bit flipped in, or the end cut off, each kept replicate": damaged,
