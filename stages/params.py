@@ -94,6 +94,11 @@ class TrainParams(_Section):
     clip_norm: Positive | None = Field(description="a number above 0, or blank (null with -S)")
     eval_every: Count
 
+    @property
+    def measurements(self) -> int:
+        """How often a test MSE is measured: at the start, every `eval_every` epochs, and after the last."""
+        return len(range(0, self.epochs, self.eval_every)) + 1
+
 
 class EvaluateParams(_Section):
     """What the evaluate stage measures."""

@@ -64,10 +64,9 @@ def memory_needed(params: Params) -> int:
     """Return about how many bytes the losses of all models take, and the file or the predictions of one."""
     data, train = params.data, params.train
     rows = train.replicates * (train.epochs + 1)
-    measured = train.replicates * (train.epochs // train.eval_every + 2)
     samples = 0 if data.forecast else max(data.num_samples, data.test_samples)  # a series has few
     # Two float32 a row, and two float64 with two flags where the test MSE was measured.
-    losses = len(params.models) * (8 * rows + 18 * measured)
+    losses = len(params.models) * (8 * rows + 18 * train.replicates * train.measurements)
     # The columns of a file and their parts; four times the predictions, by replicate and together.
     return losses + 40 * max(rows, train.replicates * samples)
 

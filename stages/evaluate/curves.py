@@ -15,8 +15,7 @@ from stages.params import split_pair
 def losses(losses: Mapping[str, Losses]) -> Iterator[tuple]:
     """Yield the rows of losses.csv: the quartiles of the training MSE after each epoch."""
     for name, of_model in losses.items():
-        quartiles = (quantile(of_model.train_mse, q) for q in (0.5, 0.25, 0.75))
-        for epoch, row in enumerate(zip(*quartiles, strict=True)):
+        for epoch, row in enumerate(zip(*quartiles(of_model.train_mse), strict=True)):
             yield name, epoch, *row
 
 
@@ -26,13 +25,12 @@ def progress(outcomes: Mapping[str, Outcomes], multiply_adds: Mapping[str, int])
     `multiply_adds` are what each model needs to predict the training data once.
     """
     for name, of_model in outcomes.items():
-        quartiles = [quantile(of_model.test, q) for q in (0.5, 0.25, 0.75)]
-        replicates = len(of_model.solved)
+        of_test, replicates = quartiles(of_model.test), len(of_model.solved)
         for column, epoch in enumerate(of_model.epochs):
             solved = int(of_model.solved[:, column].sum())
             spent = int(epoch) * STEP_COST * multiply_adds[name]
             share = statistics.share(solved, replicates, LEVEL)
-            yield name, epoch, spent, *(mse[column] for mse in quartiles), *share
+            yield name, epoch, spent, *(mse[column] for mse in of_test), *share
 
 
 def comparisons(outcomes: Mapping[str, Outcomes], pairs: Sequence[str]) -> Iterator[tuple]:
@@ -62,6 +60,11 @@ def predictions(shown: Mapping[str, tuple[int, np.ndarray]], y: np.ndarray) -> I
     for name, (replicate, predicted) in shown.items():
         for y_true, y_predicted in zip(y[:, 0], predicted, strict=True):
             yield name, replicate, y_true, "" if np.isnan(y_predicted) else y_predicted
+
+
+def quartiles(values: np.ndarray) -> list[np.ndarray]:
+    """Return the median, the lower and the upper quartile over the first axis, each as `quantile` has it."""
+    return [quantile(values, q) for q in (0.5, 0.25, 0.75)]
 
 
 def quantile(values: np.ndarray, q: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from scipy import special
 
 from stages.data import Forecast
 from stages.evaluate import statistics
-from stages.evaluate.curves import quantile
+from stages.evaluate.curves import quartiles
 from stages.evaluate.metrics import LEVEL
 from stages.results import Band, BaselineForecast, Errors, Estimate, Forecasts, NetworkForecast, Verdict
 
@@ -137,6 +137,4 @@ def validation_mse(predicted: np.ndarray, y: np.ndarray) -> float:
 
 def band(values: np.ndarray) -> Band:
     """Return the median and the quartiles over replicates (replicates, N); where one is no number, it is above all."""
-    return Band(
-        *(quantile(np.where(np.isfinite(values), values, np.inf), q).tolist() for q in (0.5, 0.25, 0.75))
-    )
+    return Band(*(each.tolist() for each in quartiles(np.where(np.isfinite(values), values, np.inf))))

@@ -31,12 +31,11 @@ def main() -> None:
 def read_tables(found: results.Results, params: Params) -> dict[str, pd.DataFrame]:
     """Return every table of reports/, each with all of its rows."""
     train, groups = params.train, {"model": list(found.models), "pair": list(found.pairs)}
-    measured = len(range(0, train.epochs, train.eval_every)) + 1
     compared = len(found.epochs(train.epochs))
     rows = {
         "losses": train.epochs + 1,
-        "progress": measured,
-        "comparisons": measured,
+        "progress": train.measurements,
+        "comparisons": train.measurements,
         "outcomes": train.replicates * compared,
         "predictions": found.forecasts.samples if found.forecasts else params.data.test_samples,
     }
