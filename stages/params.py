@@ -61,7 +61,7 @@ class DataParams(_Section):
     test_samples: Count
     seq_length: Count
     delay: Annotated[int, Field(ge=0, le=10**12)] | None = Field(
-        description="a whole number, 0 or more, or blank (null with -S)"
+        default=None, description="a whole number, 0 or more, or blank (null with -S)"
     )
     seed: Seed
     series: SeriesParams | None = Field(default=None, description="a section of keys")

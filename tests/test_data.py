@@ -16,7 +16,7 @@ from stages.errors import InputError
 from stages.files import write_text
 from stages.params import DataParams
 
-DATA = DataParams(task="mean", num_samples=3, test_samples=1, seq_length=2, delay=None, seed=0)
+DATA = DataParams(task="mean", num_samples=3, test_samples=1, seq_length=2, seed=0)
 
 
 @pytest.fixture(autouse=True)

@@ -21,8 +21,17 @@ from stages.results import (
     Results,
     Split,
 )
+from stages.yaml12 import parse_yaml
+from tests.conftest import TOP
 
 INF = math.inf
+PIPELINE = parse_yaml((TOP / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def test_dvc_knows_every_file_that_evaluate_writes_and_plot_reads() -> None:
+    passed_on = {results.DETAILS, *map(results.table_path, results.TABLES)}
+    assert {Path(name) for out in PIPELINE["evaluate"]["outs"] for name in out} == passed_on
+    assert {Path(name) for name in PIPELINE["plot"]["deps"] if name.startswith("reports/")} == passed_on
 
 
 @pytest.fixture(autouse=True)

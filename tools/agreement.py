@@ -14,7 +14,7 @@ from stages.train.exact import trainer
 from stages.train.training import Training, start
 
 EPOCHS = (20, 100, 300)
-DATA = draw(DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, delay=None, seed=0))
+DATA = draw(DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, seed=0))
 
 
 def losses(name: str, num_layers: int, lr: float) -> list[np.ndarray]:

@@ -15,9 +15,7 @@ def rng(seed: int) -> np.random.Generator:
 
 
 def mean_task(num_samples: int) -> Dataset:
-    return draw(
-        DataParams(task="mean", num_samples=num_samples, test_samples=100, seq_length=20, delay=None, seed=0)
-    )
+    return draw(DataParams(task="mean", num_samples=num_samples, test_samples=100, seq_length=20, seed=0))
 
 
 def test_constant_predictor_knows_only_the_training_mean() -> None:

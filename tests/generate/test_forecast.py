@@ -25,7 +25,6 @@ def params(seq_length: int, **changes: Any) -> DataParams:
         num_samples=1,
         test_samples=1,
         seq_length=seq_length,
-        delay=None,
         seed=0,
         series=SeriesParams.model_validate(SERIES | {"season": 4} | changes),
     )

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -13,11 +14,55 @@ from stages.generate.tasks import draw, recall, task
 from stages.params import TASKS, DataParams
 from tests.conftest import TOP
 
-# Those that draw their sequences, each with the hash of what it draws, which never changes.
-DIGESTS = {
-    "adding": "50edebcbeaf8172d098c496463712e85795ca2c7caf139dd0d72c99c05ad345b",
-    "mean": "0c9e2c05aac61bdb64de72aa8a003c969f66d4439846310b24b4641cc27db2ca",
-    "recall": "34fe57b94c6bfa835dfbadeb3bf36d8eef5165bd039b75fe25bb991aea675ad0",
+
+def mean_of(rows: list[list[float]]) -> Fraction:
+    return sum((Fraction(number) for (number,) in rows), Fraction(0)) / len(rows)
+
+
+def number_seven_before_the_last(rows: list[list[float]]) -> Fraction:
+    backwards = [number for (number,) in rows][::-1]
+    return Fraction(backwards[7])
+
+
+def sum_of_marked(rows: list[list[float]]) -> Fraction:
+    marked = [Fraction(number) for number, mark in rows if mark == 1]
+    assert len(marked) == 2
+    assert all(mark in (0, 1) for _, mark in rows)
+    return sum(marked, Fraction(0))
+
+
+class Known(NamedTuple):
+    """What is known of a task that draws its sequences, with 20 steps and a delay of 7."""
+
+    inputs: int
+    lowest: float  # of the numbers, which go up to 1
+    variance: float  # of the targets, the constant predictor's MSE
+    target: Callable[[list[list[float]]], Fraction]
+    digest: str  # of what is drawn, which never changes
+
+
+KNOWN = {
+    "adding": Known(
+        inputs=2,
+        lowest=0,
+        variance=1 / 6,  # 2 Var(U)
+        target=sum_of_marked,
+        digest="50edebcbeaf8172d098c496463712e85795ca2c7caf139dd0d72c99c05ad345b",
+    ),
+    "mean": Known(
+        inputs=1,
+        lowest=0,
+        variance=1 / 240,  # Var(U) / T
+        target=mean_of,
+        digest="0c9e2c05aac61bdb64de72aa8a003c969f66d4439846310b24b4641cc27db2ca",
+    ),
+    "recall": Known(
+        inputs=1,
+        lowest=-1,
+        variance=1 / 3,  # Var(2U - 1)
+        target=number_seven_before_the_last,
+        digest="34fe57b94c6bfa835dfbadeb3bf36d8eef5165bd039b75fe25bb991aea675ad0",
+    ),
 }
 
 
@@ -38,49 +83,30 @@ def dataset(name: str, num_samples: int, test_samples: int, **more: int) -> Data
     return draw(params(name, num_samples, test_samples, **more))
 
 
-@pytest.mark.parametrize(
-    ("name", "inputs", "lowest", "variance"),
-    # The constant predictor's MSE: Var(U) / T, Var(2U - 1) and 2 Var(U).
-    [("mean", 1, 0, 1 / 240), ("recall", 1, -1, 1 / 3), ("adding", 2, 0, 1 / 6)],
-)
-def test_shapes_and_range(name: str, inputs: int, lowest: float, variance: float) -> None:
+def test_of_each_task_that_draws_its_sequences_something_is_known() -> None:
+    assert KNOWN.keys() == {*TASKS} - {"forecast"}
+
+
+@pytest.mark.parametrize(("name", "known"), KNOWN.items())
+def test_shapes_and_range(name: str, known: Known) -> None:
     data = dataset(name, 1000, 500)
-    assert inputs == task(name).INPUT_SIZE
+    assert known.inputs == task(name).INPUT_SIZE
     assert [(a.shape, a.dtype) for a in data] == [
-        ((1000, 20, inputs), np.float32),
+        ((1000, 20, known.inputs), np.float32),
         ((1000, 1), np.float32),
-        ((500, 20, inputs), np.float32),
+        ((500, 20, known.inputs), np.float32),
         ((500, 1), np.float32),
     ]
     numbers = data.x_train[:, :, 0]
-    assert lowest <= numbers.min() < lowest + 0.001
+    assert known.lowest <= numbers.min() < known.lowest + 0.001
     assert 0.999 < numbers.max() < 1
-    np.testing.assert_allclose(data.y_train.var(), variance, rtol=0.1)
+    np.testing.assert_allclose(data.y_train.var(), known.variance, rtol=0.1)
 
 
-def mean_of(rows: list[list[float]]) -> Fraction:
-    return sum((Fraction(number) for (number,) in rows), Fraction(0)) / len(rows)
-
-
-def number_seven_before_the_last(rows: list[list[float]]) -> Fraction:
-    backwards = [number for (number,) in rows][::-1]
-    return Fraction(backwards[7])
-
-
-def sum_of_marked(rows: list[list[float]]) -> Fraction:
-    marked = [Fraction(number) for number, mark in rows if mark == 1]
-    assert len(marked) == 2
-    assert all(mark in (0, 1) for _, mark in rows)
-    return sum(marked, Fraction(0))
-
-
-@pytest.mark.parametrize(
-    ("name", "target"),
-    [("mean", mean_of), ("recall", number_seven_before_the_last), ("adding", sum_of_marked)],
-)
-def test_target_is_exact_and_rounded_once(name: str, target: Callable[[list[list[float]]], Fraction]) -> None:
+@pytest.mark.parametrize(("name", "known"), KNOWN.items())
+def test_target_is_exact_and_rounded_once(name: str, known: Known) -> None:
     data = dataset(name, 50, 1)
-    exact = [[np.float32(float(target(rows)))] for rows in data.x_train.tolist()]
+    exact = [[np.float32(float(known.target(rows)))] for rows in data.x_train.tolist()]
     np.testing.assert_array_equal(data.y_train, exact)
 
 
@@ -98,7 +124,7 @@ def test_every_pair_of_places_is_marked_as_often() -> None:
     np.testing.assert_array_equal(dataset("adding", 9, 1, seq_length=2).x_train[:, :, 1], 1)
 
 
-@pytest.mark.parametrize("name", DIGESTS)
+@pytest.mark.parametrize("name", KNOWN)
 def test_neither_sets_size_moves_the_other(name: str) -> None:
     small, large = dataset(name, 10, 10), dataset(name, 20, 10)
     np.testing.assert_array_equal(small.x_test, large.x_test)
@@ -106,18 +132,18 @@ def test_neither_sets_size_moves_the_other(name: str) -> None:
     assert not np.array_equal(small.x_train, small.x_test)
 
 
-@pytest.mark.parametrize("name", sorted({*TASKS} - {"forecast"}))
-def test_bytes_never_change(name: str) -> None:
+@pytest.mark.parametrize(("name", "known"), KNOWN.items())
+def test_bytes_never_change(name: str, known: Known) -> None:
     content = b"".join(array.tobytes() for array in dataset(name, 1000, 1000))
-    assert hashlib.sha256(content).hexdigest() == DIGESTS[name]
+    assert hashlib.sha256(content).hexdigest() == known.digest
 
 
 def test_a_task_has_words_of_its_own() -> None:
     words = {
         name: (task(name).TRUE_LABEL, task(name).PREDICTED_LABEL, task(name).note(params(name, 1, 1)))
-        for name in DIGESTS
+        for name in KNOWN
     }
-    assert len(set(words.values())) == len(DIGESTS)
+    assert len(set(words.values())) == len(KNOWN)
     assert [name for name, texts in words.items() if "mean of the sequence" in " ".join(texts)] == ["mean"]
     assert "7 + 1" in words["recall"][-1]
     assert "L (H - 1)" in words["recall"][-1]

@@ -1,5 +1,6 @@
 """The figures draw what the tables say: read back from the drawn artists, not from the pixels."""
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -17,7 +18,9 @@ from stages.generate.tasks import mean
 from stages.params import load_params
 from stages.plot import __main__ as plot
 from stages.plot import figures
+from stages.plot.figures import FIGURES
 from stages.results import read
+from tests.conftest import TOP
 
 
 def curves(models: list[str], median: list[float]) -> pd.DataFrame:
@@ -47,6 +50,12 @@ def test_a_panel_has_its_own_median_and_band_in_colour_the_others_in_grey_and_th
         band = np.asarray(axes.collections[0].get_paths()[0].vertices)
         assert (band[:, 1].min(), band[:, 1].max()) == (0.0005, 0.2)
     assert words_in(figure) == ["constant predictor"]
+
+
+def test_dvcs_own_page_has_the_words_and_the_order_of_the_report() -> None:
+    page = (TOP / ".dvc/plots/page.html").read_text(encoding="utf-8")
+    found = dict(re.findall(r'^  (\w+): "(.*)",$', page, re.MULTILINE))
+    assert list(found.items()) == [(name, text) for name, (text, _) in FIGURES.items()]
 
 
 def test_single_is_red_and_stacked_green_whatever_else_is_compared() -> None:
@@ -183,6 +192,7 @@ def test_the_stage_draws_each_table_with_its_own_numbers(
         "cost": (tables["progress"], baseline.mean.test),
         "predictions": (tables["predictions"], mean.TRUE_LABEL, mean.PREDICTED_LABEL),
     }
+    assert expected.keys() == FIGURES.keys()
     for name in expected:
         monkeypatch.setattr(figures, name, record(name, getattr(figures, name)))
     plot.main()

@@ -32,7 +32,7 @@ TRAIN = {
 EVALUATE = {
     "at_epochs": [100], "solved_r2": 0.9, "compare": ["stacked vs single"], "primary": "stacked vs single",
 }  # fmt: skip
-DATA = {"task": "mean", "num_samples": 9, "test_samples": 9, "seq_length": 3, "delay": None, "seed": 0}
+DATA = {"task": "mean", "num_samples": 9, "test_samples": 9, "seq_length": 3, "seed": 0}
 
 
 def params(**train: Any) -> Params:

@@ -13,7 +13,7 @@ from stages.streams import stream
 from stages.train import reference
 from stages.train.training import Training, TrainState, start
 
-DATA = draw(DataParams(task="mean", num_samples=200, test_samples=50, seq_length=20, delay=None, seed=1))
+DATA = draw(DataParams(task="mean", num_samples=200, test_samples=50, seq_length=20, seed=1))
 TRAINING = Training(epochs=30, lr=0.01, batch_size=None, clip_norm=None, eval_every=10)
 
 

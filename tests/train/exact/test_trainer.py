@@ -126,9 +126,7 @@ def test_each_step_is_that_of_float64(  # type: ignore[no-untyped-def]
 def test_losses_are_those_of_float64(num_layers: int) -> None:
     """From the project's initial weights, where rounding is not amplified for long."""
     architecture = Architecture("rnn_tanh", 1, 32, num_layers)
-    dataset = draw(
-        DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, delay=None, seed=0)
-    )
+    dataset = draw(DataParams(task="mean", num_samples=500, test_samples=10, seq_length=20, seed=0))
     training = Training(epochs=40, lr=0.01, batch_size=None, clip_norm=None, eval_every=40)
     state = start(architecture, 0, "single")._replace(rng=stream(0, "batches"))
     found = trainer.advance(state, dataset, architecture, training, 40)
