@@ -84,7 +84,8 @@ def legend(revisions: Sequence[Revision]) -> str:
         "In brackets the intervals of reports/details.json over replicates, at 95 % each; those of pairs other "
         "than the primary question are widened for their number. Verdicts: the share of pairs of replicates in "
         f"which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above or "
-        f"below that of {headings(revisions)[0]}; a lower MSE is better, and so is a higher share solved."
+        f"below that of {headings(revisions)[0]}; a lower MSE is better, and so is a higher share solved. Metrics of "
+        "other targets are not compared."
     )
 
 
@@ -115,10 +116,17 @@ def differences(revision: Revision, base: Revision) -> str:
 
 
 def outcomes(revisions: Sequence[Revision]) -> Table:
-    """Return each model's test MSE and share solved with their intervals, marked where they moved."""
+    """Return each model's test MSE and share solved with their intervals, marked where they moved.
+
+    Those of other targets are not: their MSE has another scale, and another R2 solves a forecast.
+    """
     columns = [
         {
-            label: Cell(words.with_interval(estimate, form), estimate, *meaning)
+            label: Cell(
+                words.with_interval(estimate, form),
+                estimate if targets(revision) == targets(revisions[0]) else None,
+                *meaning,
+            )
             for name, after, outcome in _measured(revision.results.models, revisions)
             for label, estimate, form, meaning in (
                 (f"{name} IQM of test MSE{after}", outcome.test.iqm, words.number, ("worse", "better")),
@@ -183,6 +191,13 @@ def primary(revision: Revision) -> str:
     return str(revision.params.get("evaluate.primary", ABSENT))
 
 
+def targets(revision: Revision) -> list[Any]:
+    """Return the params that say what is predicted."""
+    task = revision.params.get("data.task")
+    series = ("path", "column", "horizon") if task == "forecast" else ()
+    return [task, *(revision.params.get(f"data.series.{key}") for key in series)]
+
+
 def questions(revisions: Sequence[Revision]) -> list[str]:
     """Return the primary questions, each once."""
     return list(dict.fromkeys(map(primary, revisions)))
@@ -211,6 +226,7 @@ def _summary(base: Revision, after: Revision) -> str:
         [
             differences(after, base) or "the same params",
             f"{pair}: {now}, {'as before' if was == now else f'was {was}'}",
+            *([] if targets(base) == targets(after) else ["other targets, whose metrics are not compared"]),
             f"moved beyond its interval: {', '.join(marked)}"
             if marked
             else "no metric moved beyond its interval",

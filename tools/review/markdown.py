@@ -67,7 +67,8 @@ def image(revision: Revision, path: Path, image_folder: ImageFolder) -> str:
         return f"![{name}]({address})"
     if folder := image_folder(revision.commit):
         return f"![{name}]({folder}/{address})"
-    return plain(f"git show {revision.commit[:7]}:{path} > {path.name}")
+    commit = revision.commit[:7]
+    return plain(f"git show {commit}:{path} > {path.stem}-{commit}{path.suffix}")
 
 
 def folded(summary: str, text: str) -> str:

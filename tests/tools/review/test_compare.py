@@ -109,6 +109,24 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     ]
 
 
+@pytest.mark.parametrize(
+    "moved", ["data.task", "data.series.path", "data.series.column", "data.series.horizon"]
+)
+def test_metrics_of_other_targets_are_shown_but_not_compared(revise: Revise, moved: str) -> None:
+    found = results(single=model(solved=Estimate(0.05, 0.01, 0.08)))
+    task = {"data.task": "forecast", "data.series.path": "a.csv"}
+    base, other = revise(params=task), revise("other", task | {moved: "b"}, found)
+    assert not any(
+        mark in cell for row in compare.outcomes([base, other]).rows for cell in row for mark in (UP, DOWN)
+    )
+    assert (
+        "other targets, whose metrics are not compared; no metric moved" in compare.summary([base, other])[0]
+    )
+    same = revise("same", task, found)
+    assert "other targets" not in compare.summary([base, same])[0]
+    assert any(DOWN in cell for row in compare.outcomes([base, same]).rows for cell in row)
+
+
 def test_params_that_were_not_run_are_said_first_of_the_base_too(revise: Revise) -> None:
     stale = revise("workspace", params={"train.lr": 1.0}, not_run=["train.lr", "train.seed"])
     words = "not run since train.lr, train.seed changed in params.yaml; what is shown came of other params"

@@ -27,7 +27,9 @@ def test_figures_stand_side_by_side_at_their_commits_address(revise: Revise) -> 
 def test_without_an_address_git_shows_a_commits_figure_and_the_folder_the_workspaces(revise: Revise) -> None:
     base = revise(commit=SHA, figures={FIGURE: b"1"})
     text = markdown([base, revise("workspace", figures={FIGURE: b"2"})], nowhere)
-    assert f"| git show {SHA[:7]}:{FIGURE} > losses.png | ![losses]({FIGURE}) |" in text.splitlines()
+    assert (
+        f"| git show {SHA[:7]}:{FIGURE} > losses-{SHA[:7]}.png | ![losses]({FIGURE}) |" in text.splitlines()
+    )
 
 
 def test_a_figure_that_one_side_lacks_is_a_dash_and_an_equal_one_a_name(revise: Revise) -> None:
@@ -44,7 +46,10 @@ def test_a_figures_name_is_no_markup(revise: Revise) -> None:
     lines = markdown([base, revise("idea", figures={path: b"2"})], nowhere).splitlines()
     name = "a\\](b) \\`c\\`\\|d &lt;e> @&#8203;f #&#8203;1 \u00e9"
     address = "reports/figures/a%5D%28b%29%20%60c%60%7Cd%20%3Ce%3E%20%40f%20%231%20%C3%A9.png"
-    assert f"| git show {SHA[:7]}:reports/figures/{name}.png > {name}.png | ![{name}]({address}) |" in lines
+    assert (
+        f"| git show {SHA[:7]}:reports/figures/{name}.png > {name}-{SHA[:7]}.png | ![{name}]({address}) |"
+        in lines
+    )
     assert f"The same in all: {name}." in markdown(
         [base, revise(figures={path: b"1"}, params={"a": 1})], nowhere
     )

@@ -46,9 +46,8 @@ def test_an_experiment_is_shown_with_what_it_changed_and_what_came_of_it(
     idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     main = commit(compared, "main", run)
     figure = "reports/figures/losses.png"
-    assert (
-        f"| git show {main[:7]}:{figure} > losses.png | git show {idea[:7]}:{figure} > losses.png |" in lines
-    )
+    shown = [f"git show {commit[:7]}:{figure} > losses-{commit[:7]}.png" for commit in (main, idea)]
+    assert f"| {' | '.join(shown)} |" in lines
     shown = re.findall(rf"\| git show {main[:7]}:reports/figures/(\w+).png", out)
     assert len(shown) > 2
     assert shown == [name for name in FIGURES if name in shown]  # in the report's order
