@@ -119,7 +119,7 @@ def _steps(times: list[str], lines: Sequence[int], column: str) -> tuple[float, 
             ) from None
         if above is not None:
             if unit != above[1] or value <= above[0]:
-                again = ", which stands in the row above," if moment == above else ""
+                again = ", which stands in the row above" if moment == above else ""
                 raise ValueError(
                     f"line {line}, column {column}: found {text!r}{again}; allowed: what comes after {text_above}"
                 )

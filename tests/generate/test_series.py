@@ -65,7 +65,7 @@ def test_tells_the_steps_of_time(times: list[str], steps: tuple[float, float, st
         ("t,y\n1\n", "line 2: found 1 cells; allowed: 2, as the header has"),
         ('t,y\n"1\n",2\n3,x\n', "line 4, column y: found 'x'; allowed: a number"),
         ("t,y\n1,2\n\n3,4\n", "line 3: found 0 cells; allowed: 2, as the header has"),
-        ("t,y\n1,2\n1.0,3\n", "line 3, column t: found '1.0', which stands in the row above,; allowed: what"),
+        ("t,y\n1,2\n1.0,3\n", "line 3, column t: found '1.0', which stands in the row above; allowed: what"),
         ("t,y\n2,2\n1,3\n", "line 3, column t: found '1'; allowed: what comes after 2"),
         (
             "t,y\n2024-01-02,2\n2024-01-01,3\n",
