@@ -72,7 +72,9 @@ def test_committed_file_is_the_experiment() -> None:
 
 @pytest.mark.parametrize(("key", "names"), [("task", TASKS), ("cell", GATES)])
 def test_the_committed_file_says_what_may_be_chosen(key: str, names: Iterable[str]) -> None:
-    for comment in re.findall(rf"^ +{key}: \w+ # (.*)", COMMITTED, re.MULTILINE):
+    comments = re.findall(rf"^ +{key}: \w+ # (.*)", COMMITTED, re.MULTILINE)
+    assert comments
+    for comment in comments:
         assert [name for name in names if not re.search(rf"\b{name}\b", comment)] == []
 
 
