@@ -123,7 +123,15 @@ class Params(_Section):
 
     def complete_pairs(self) -> list[str]:
         """Return the pairs of `evaluate.compare` whose models are both there."""
-        return [pair for pair in self.evaluate.compare if self.models.keys() >= set(split_pair(pair))]
+        return [pair for pair in self.evaluate.compare if pair not in self.left_out()]
+
+    def left_out(self) -> dict[str, str]:
+        """Return why the other pairs are left out: a model that was taken out of `models:`, or is misspelt."""
+        return {
+            pair: f"no {absent[0]} in models"
+            for pair in self.evaluate.compare
+            if (absent := [name for name in split_pair(pair) if name not in self.models])
+        }
 
     @model_validator(mode="after")
     def _sections_fit(self) -> Self:
@@ -242,14 +250,10 @@ def _wrong(key: str, found: object, allowed: str) -> str:
 
 
 def main() -> None:
-    """Check params.yaml, and that DVC will find the series, and write data/params-checked, always the same.
-
-    A pair may name a model that was taken out of `models:`; it is left out, and that is said.
-    """
+    """Check params.yaml, and that DVC will find the series, and write data/params-checked, always the same."""
     params = load_params()
-    for pair in params.evaluate.compare:
-        if absent := [name for name in split_pair(pair) if name not in params.models]:
-            print(f"{PATH}: evaluate.compare: {pair} is left out: no {absent[0]} in models", file=sys.stderr)
+    for pair, reason in params.left_out().items():
+        print(f"{PATH}: evaluate.compare: {pair} is left out: {reason}", file=sys.stderr)
     series = params.data.forecast
     if series and not Path(series.path).exists():
         raise missing_series(series.path)

@@ -213,6 +213,10 @@ class Forecasts(NamedTuple):
     baselines: dict[str, BaselineForecast]
     models: dict[str, NetworkForecast]
 
+    def best_model(self) -> str:
+        """Return the model with the lowest RMSE; the first of equals."""
+        return min(self.models, key=lambda name: self.models[name].errors.rmse)
+
     def errors(self) -> dict[str, Errors]:
         """Return the errors of every baseline and model."""
         of_baselines = {name: one.errors for name, one in self.baselines.items()}

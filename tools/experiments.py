@@ -51,7 +51,7 @@ def outcome(one: Revision) -> str:
         return f"none, for want of {absent[0]}" if absent else "none, since the two were not compared"
     compared = words.outcome(one.results.pairs[pair].last.test)
     if forecasts := one.results.forecasts:
-        best = min(network.errors.rmse for network in forecasts.models.values())
+        best = forecasts.models[forecasts.best_model()].errors.rmse
         baseline = forecasts.baselines[forecasts.best].errors.rmse
         return f"{compared}; RMSE {words.number(best)}, baseline {words.number(baseline)}"
     of_models = (one.results.models[name].last.solved.value for name in split_pair(pair))

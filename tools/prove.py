@@ -5,7 +5,6 @@ then sees as changed is not proved. The folder that this is called in stays as i
 """
 
 import os
-import subprocess
 import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,6 +13,7 @@ from stages.errors import InputError
 from stages.results import REPORTS
 from stages.train.store import LIMIT as STORE_LIMIT
 from stages.words import markdown
+from tools.dvc import dvc
 from tools.git import check_top_folder, git
 from tools.study.studies import FOLDER as STUDY
 
@@ -63,16 +63,14 @@ def forget(clone: Path) -> None:
 
 
 def repro(clone: Path) -> None:
-    """Run the whole pipeline in `clone`, with a cache of its own and this Python first on PATH.
+    """Run the whole pipeline in `clone`, with a cache of its own.
 
     Raises:
         InputError: it failed.
     """
     (clone / ".dvc/config.local").write_text("[cache]\n    dir = cache\n")
     environment = os.environ | {STORE_LIMIT: "0"}  # nothing that an earlier run has kept
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    command = [sys.executable, "-m", "dvc", "repro", "--force"]
-    if subprocess.run(command, cwd=clone, env=environment | {"PATH": path}, stdout=sys.stderr).returncode:
+    if dvc("repro", "--force", folder=clone, environment=environment):
         print("**Not proved.** `dvc repro --force` fails in a fresh clone of this commit.")
         raise InputError(
             "not proved: `dvc repro --force` fails in a fresh clone of HEAD; its words are above"

@@ -19,13 +19,13 @@ FEW_BLOCKS = 5  # of the test part, under which an interval over them is wide wh
 
 def sentence(found: Forecasts) -> str:
     """Return whether any network beats the best baseline, and by how much the best network does or does not."""
-    name = min(found.models, key=lambda name: found.models[name].errors.rmse)
+    name = found.best_model()
     network, baseline = found.models[name], found.baselines[found.best].errors
     ahead = [one for one, of_model in found.models.items() if of_model.verdict == "better"]
     gained = network.gain
     if ahead:
         text = f"{words.listed(ahead)} {'beats' if len(ahead) == 1 else 'beat'} the {found.best}, the best baseline"
-    elif gained and gained.value > 0:
+    elif network.verdict == "inconclusive":
         text = f"No network is shown to beat the {found.best}, the best baseline"
     else:
         text = f"No network beats the {found.best}, the best baseline"

@@ -11,16 +11,24 @@ from stages.words import number, percent
 
 
 def verdict(results: Results, params: Params) -> str:
-    """Return the answer as a person would say it; of a series first whether any network beats the best baseline."""
-    answer = _verdict(results, params)
-    return f"{forecasts.sentence(results.forecasts)} {answer}" if results.forecasts else answer
+    """Return the answer as a person would say it; of a series first whether any network beats the best baseline.
+
+    Pairs that were left out come last, since what the run said of them has long scrolled by.
+    """
+    first = [forecasts.sentence(results.forecasts)] if results.forecasts else []
+    left_out = [
+        f"{pair} is left out: {reason}."
+        for pair, reason in params.left_out().items()
+        if pair != params.evaluate.primary
+    ]
+    return " ".join([*first, _verdict(results, params), *left_out])
 
 
 def _verdict(results: Results, params: Params) -> str:
     """Return the answer to the primary question, generated from the numbers."""
     pair = params.evaluate.primary
-    if pair not in results.pairs:
-        return f"No verdict: the primary question is {pair}, and not both are in `models:` of `params.yaml`."
+    if reason := params.left_out().get(pair):
+        return f"No verdict: the primary question is {pair}, and there is {reason}."
     if params.train.replicates == 1:
         return (
             f"One replicate decides nothing: no verdict on {pair}. Raise `train.replicates` in `params.yaml`."

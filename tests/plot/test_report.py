@@ -35,9 +35,9 @@ EVALUATE = {
 DATA = {"task": "mean", "num_samples": 9, "test_samples": 9, "seq_length": 3, "seed": 0}
 
 
-def params(**train: Any) -> Params:
+def params(models: dict[str, Any] = MODELS, evaluate: dict[str, Any] = EVALUATE, **train: Any) -> Params:
     return Params.model_validate(
-        {"data": DATA, "models": MODELS, "train": TRAIN | train, "evaluate": EVALUATE}
+        {"data": DATA, "models": models, "train": TRAIN | train, "evaluate": evaluate}
     )
 
 
@@ -90,9 +90,18 @@ def test_one_replicate_decides_nothing() -> None:
 
 
 def test_a_missing_primary_pair_is_said() -> None:
-    without = INCONCLUSIVE._replace(pairs={})
-    assert verdict(without, params()).startswith("No verdict: the primary question is stacked vs single")
-    assert "| pair |" not in report(without, params(), "", {})
+    without, alone = INCONCLUSIVE._replace(pairs={}), params(models={"stacked": MODELS["stacked"]})
+    assert verdict(without, alone) == (
+        "No verdict: the primary question is stacked vs single, and there is no single in models."
+    )
+    assert "| pair |" not in report(without, alone, "", {})
+
+
+def test_other_pairs_that_were_left_out_are_said_last() -> None:
+    misspelt = params(evaluate=EVALUATE | {"compare": ["stacked vs single", "staked vs single"]})
+    assert verdict(INCONCLUSIVE, misspelt) == (
+        f"{verdict(INCONCLUSIVE, params())} staked vs single is left out: no staked in models."
+    )
 
 
 def test_the_page_has_a_summary_and_tables_with_a_row_a_model_a_baseline_and_a_comparison_for_each_epoch() -> (

@@ -12,11 +12,16 @@ import pytest
 import vl_convert
 
 from stages.results import (
+    Band,
     Baseline,
+    BaselineForecast,
+    Errors,
     Estimate,
+    Forecasts,
     Model,
     ModelMeasure,
     ModelOutcome,
+    NetworkForecast,
     Pair,
     PairMeasure,
     PairOutcome,
@@ -84,6 +89,19 @@ def results(**groups: Model | Pair) -> Results:
 
 
 RESULTS = results()
+
+
+@pytest.fixture
+def forecasts() -> Forecasts:
+    """Return forecasts by the better of two networks and by one baseline."""
+    better, worse, theirs = (Errors(rmse, 1.0, None, [rmse]) for rmse in (20.84, 21.0, 19.3))
+    none = Band([], [], [])
+    models = {
+        name: NetworkForecast(errors, None, "worse", 0.3, none, none)
+        for name, errors in (("stacked", worse), ("single", better))
+    }
+    baselines = {"last value": BaselineForecast(theirs, [], [])}
+    return Forecasts("last value", 9, 0.5, 0.95, [], [], [], baselines, models)
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from stages import words
 from stages.params import split_pair
-from stages.results import Estimate, Model, Pair
+from stages.results import Estimate, Forecasts, Model, Pair
 from tools.revisions import Revision, flat
 
 ABSENT = "\N{EM DASH}"
@@ -133,6 +133,7 @@ def outcomes(revisions: Sequence[Revision]) -> Table:
                 (f"{name} solved{after}", outcome.solved, words.percent, ("better", "worse")),
             )
         }
+        | _forecasts(revision.results.forecasts)
         for revision in revisions
     ]
     return _table("model", revisions, columns)
@@ -246,6 +247,19 @@ def _measured(
         if len(revisions) <= 2:
             for epoch, outcome in group.earlier.items():
                 yield name, f" after {words.epochs(epoch)}", outcome
+
+
+def _forecasts(found: Forecasts | None) -> dict[str, Cell]:
+    """Return what is said first of forecasts: the RMSE of the best network and of the best baseline, and a verdict."""
+    if not found:
+        return {}
+    name = found.best_model()
+    network, baseline = found.models[name], found.baselines[found.best]
+    text = (
+        f"{words.number(network.errors.rmse)} ({name}) against {words.number(baseline.errors.rmse)} ({found.best}), "
+        f"{network.verdict}"
+    )
+    return {"RMSE of the best network against the best baseline": Cell(text)}
 
 
 def _table(what: str, revisions: Sequence[Revision], columns: Sequence[Mapping[str, Cell]]) -> Table:

@@ -14,6 +14,7 @@ from stages import words
 from stages.errors import InputError
 from stages.params import Params, explain
 from stages.results import Results
+from tools.dvc import dvc
 from tools.revisions import Files
 from tools.study.studies import FRESH_SEED, PREFIX, SELECTION_SEED, Run, Study
 
@@ -151,10 +152,10 @@ def run_experiment(name: str, set_params: Sequence[str]) -> Experiment:
     # The name may be that of an earlier study.
     subprocess.run(["dvc", "exp", "remove", "--quiet", name], check=False, stderr=subprocess.DEVNULL)
     flags = [flag for change in set_params for flag in ("--set-param", change)]
-    command = ["dvc", "exp", "run", "--temp", "--name", name, *flags]
+    command = ["exp", "run", "--temp", "--name", name, *flags]
     print(f"Experiment {name}", file=sys.stderr)
-    if subprocess.run(command, check=False, stdout=sys.stderr).returncode != 0:
-        raise InputError(f"{' '.join(command)}: failed, see above")
+    if dvc(*command):
+        raise InputError(f"dvc {' '.join(command)}: failed, see above")
     return read_experiment(name)
 
 

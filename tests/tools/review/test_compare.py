@@ -109,6 +109,16 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     ]
 
 
+def test_forecasts_have_the_errors_that_are_said_first(revise: Revise, forecasts: Forecasts) -> None:
+    found = results()._replace(forecasts=forecasts)
+    table = compare.outcomes([revise(), revise("mine", results=found)])
+    assert table.rows[-1] == [
+        "RMSE of the best network against the best baseline",
+        "\N{EM DASH}",
+        "20.8 (single) against 19.3 (last value), worse",
+    ]
+
+
 @pytest.mark.parametrize(
     "moved", ["data.task", "data.series.path", "data.series.column", "data.series.horizon"]
 )
