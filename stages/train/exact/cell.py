@@ -8,7 +8,8 @@ class Cell(NamedTuple):
     """One unit's arithmetic on vectors of lanes, forward beside backward, both compiled.
 
     z is what the gates are taken of, W_ih x + b_ih + W_hh h + b_hh, one vector a gate; where the products are two,
-    W_ih x + b_ih comes first and W_hh h + b_hh after it.
+    W_ih x + b_ih comes first and W_hh h + b_hh after it. A gate may scale what comes of a product, as in PyTorch's GRU,
+    and not what goes into it, as in the first papers' GRU and MGU: all products are taken before any gate is known.
     """
 
     forward: (

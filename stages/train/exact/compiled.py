@@ -109,10 +109,14 @@ def compiled_and_kept(function: Callable) -> Callable:
 def _named(function: Callable) -> Callable:
     """Return the function, with a name of its own among those of one source that close over other things.
 
-    Symbols have that name, and of two files with the same symbol a process would load one and run it for both.
+    Symbols have that name, and of two files with the same symbol a process would load one and run it for both. What is
+    closed over goes by its module too: the functions of all cells are called the same.
     """
     closed_over = [cell.cell_contents for cell in function.__closure__ or ()]
     if closed_over:
-        names = [getattr(value, "__qualname__", repr(value)) for value in closed_over]
+        names = [
+            f"{value.__module__}.{value.__qualname__}" if callable(value) else repr(value)
+            for value in closed_over
+        ]
         function.__qualname__ += hashlib.sha256(repr(names).encode()).hexdigest()[:8]
     return function

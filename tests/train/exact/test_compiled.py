@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +54,26 @@ def test_compiled_code_is_kept_by_content(tmp_path: Path) -> None:
         with (clone / "stages" / source).open("a") as file:
             file.write("# changed\n")
         assert run(cache, "2", "3", folder=clone) == [f"{found} 201", f"{found} 301"]
+
+
+def test_functions_of_one_name_in_two_files_are_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two cells of as many gates, with as much to keep, differ in their files alone."""
+    monkeypatch.setattr(compiled, "cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def through(module: str) -> int:
+        inner: Any = compiled.compiled(import_module(module).function)
+
+        def outer(x):  # type: ignore[no-untyped-def]
+            return inner(x) + 1
+
+        return compiled.compiled_and_kept(outer)(100)
+
+    for module, number in (("doubles", 2), ("trebles", 3)):
+        (tmp_path / f"{module}.py").write_text(f"def function(x):\n    return x * {number}\n")
+    assert [through("doubles"), through("trebles")] == [201, 301]
 
 
 def hits(function: Callable) -> int:
