@@ -2,16 +2,19 @@
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from fractions import Fraction
-from itertools import pairwise
+from itertools import pairwise, product
 from typing import NamedTuple
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from stages.data import Dataset
 from stages.generate.tasks import draw, recall, task
-from stages.params import TASKS, DataParams
+from stages.params import TASKS, DataParams, Params
+from stages.yaml12 import parse_yaml
 from tests.conftest import TOP
 
 
@@ -108,6 +111,21 @@ def test_target_is_exact_and_rounded_once(name: str, known: Known) -> None:
     data = dataset(name, 50, 1)
     exact = [[np.float32(float(known.target(rows)))] for rows in data.x_train.tolist()]
     np.testing.assert_array_equal(data.y_train, exact)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_params_allow_can_be_drawn(name: str) -> None:
+    """What a task rules out, `Params` refuses: no sequence is too short here."""
+    document, allowed = parse_yaml((TOP / "params.yaml").read_text()), 0
+    for seq_length, delay in product((1, 2, 3), (None, 0, 1, 2)):
+        document["data"] |= {"task": name, "num_samples": 9, "seq_length": seq_length, "delay": delay}
+        document["train"]["batch_size"] = None
+        with suppress(ValidationError):
+            made = draw(Params.model_validate(document).data)
+            assert made.x_train.shape == (9, seq_length, KNOWN[name].inputs)
+            assert made.y_train.shape == (9, 1)
+            allowed += 1
+    assert allowed
 
 
 def test_recalls_the_last_number_and_the_first() -> None:
