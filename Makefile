@@ -57,7 +57,7 @@ clean: ## remove .venv
 	@echo "Left: data/, .dvc/cache and review.html, which make distclean removes too, and trained replicates (make store, make clear-store)"
 
 distclean: ## remove all that can be made again: .venv, what is made in data/, DVC's cache and temporary files
-	find data -mindepth 1 -maxdepth 1 ! -name '*.csv' -exec rm -rf {} +
+	rm -rf data/params-checked data/dataset.safetensors data/losses data/models
 	rm -rf $(VENV) .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@echo "Left: the experiments (dvc exp remove --all-commits), and in your cache folder the compiled trainer and trained replicates (make clear-store)"
 

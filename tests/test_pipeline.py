@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -9,7 +10,7 @@ import pytest
 
 from stages.plot.figures import FIGURES
 from stages.results import TABLES, figure_path, table_path
-from tests.conftest import Call, Run, change, files, run_stages, stages_run, tiny_params
+from tests.conftest import TOP, Call, Run, change, files, run_stages, stages_run, tiny_params
 
 pytestmark = pytest.mark.slow
 
@@ -43,6 +44,16 @@ def test_a_second_repro_does_nothing(project: Path, run: Run) -> None:
     assert again.stdout.endswith("Data and pipelines are up to date.\n")
     assert stages_run(again.stdout) == []
     assert run("git status --porcelain", project).stdout == ""
+
+
+def test_distclean_removes_what_the_stages_make_and_nothing_of_the_users(tmp_path: Path, run: Run) -> None:
+    shutil.copy(TOP / "Makefile", tmp_path)
+    mine = ["data/mine.csv", "data/mine.tsv", "data/raw/mine.csv"]
+    for name in (*FILES, *mine):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("")
+    assert run("make distclean", tmp_path).returncode == 0
+    assert sorted(files(tmp_path, "data")) == mine
 
 
 def test_an_idea_reruns_only_what_it_concerns_and_rewrites_its_lines(idea: Path, run: Run) -> None:

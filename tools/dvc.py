@@ -1,7 +1,8 @@
-"""What DVC is asked to run."""
+"""What DVC is asked to run, and what it says."""
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -25,3 +26,10 @@ def dvc(*arguments: str, folder: Path = Path(), environment: Mapping[str, str] =
             with contextlib.suppress(KeyboardInterrupt):
                 process.wait()
         raise
+
+
+def experiments(*flags: str) -> dict[str, str]:
+    """Return the names of the experiments that `dvc exp list` shows by their short hashes: two may have one name."""
+    command = [sys.executable, "-m", "dvc", "exp", "list", *flags]
+    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return dict(re.findall(r"^\t(\w+) \[(.+)\]$", listed, re.MULTILINE))

@@ -3,12 +3,11 @@
 What changed comes before what came out, for which DVC's own table has no setting.
 """
 
-import subprocess
-import sys
 from textwrap import fill
 
 from stages import words
 from stages.params import split_pair
+from tools import dvc
 from tools.git import check_top_folder
 from tools.review.compare import differences, primary
 from tools.revisions import Revision, read_revision, read_revisions
@@ -22,9 +21,12 @@ def main() -> None:
     check_top_folder()
     base = read_revision("HEAD")
     asked = primary(base)
-    command = [sys.executable, "-m", "dvc", "exp", "list", "--all-commits", "--name-only"]
-    listed = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
-    experiments = read_revisions(name for name in listed if not name.startswith(PREFIX))
+    named = {
+        commit: name
+        for commit, name in dvc.experiments("--all-commits").items()
+        if not name.startswith(PREFIX)
+    }
+    experiments = [one._replace(name=named[one.name]) for one in read_revisions(named)]
     text = fill(
         "Experiments, and how they differ from the last commit: how often "
         f"{asked.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "

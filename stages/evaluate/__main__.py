@@ -40,7 +40,7 @@ def main() -> None:
         predicted = checked_predictions(
             name, architectures[name], params.train.engine, dataset, losses[name], base
         )
-        replicate = curves.nearest_median(of_model.test[:, -1])
+        replicate = curves.nearest_median(losses[name].test_mse[:, -1])
         shown[name] = replicate, predicted[replicate]
         if cut:
             validation, ahead = (

@@ -81,7 +81,8 @@ def quantile(values: np.ndarray, q: float) -> np.ndarray:
 
 
 def nearest_median(values: np.ndarray) -> int:
-    """Return the index of the value nearest to the median of (replicates,), none nan; the first of equals."""
+    """Return the index of the value nearest to the median of (replicates,); the first of equals; nan counts as inf."""
+    values = np.where(np.isnan(values), np.inf, values)
     median = quantile(values, 0.5)
     if not np.isfinite(median):
         return int(np.argmax(~np.isfinite(values)))

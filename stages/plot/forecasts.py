@@ -25,7 +25,7 @@ def sentence(found: Forecasts) -> str:
     gained = network.gain
     if ahead:
         text = f"{words.listed(ahead)} {'beats' if len(ahead) == 1 else 'beat'} the {found.best}, the best baseline"
-    elif network.verdict == "inconclusive":
+    elif any(one.verdict == "inconclusive" for one in found.models.values()):
         text = f"No network is shown to beat the {found.best}, the best baseline"
     else:
         text = f"No network beats the {found.best}, the best baseline"

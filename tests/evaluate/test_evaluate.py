@@ -171,3 +171,16 @@ def test_tables(folder: Path, outcomes: pd.DataFrame, targets: dict[str, np.ndar
         assert ((rows["y_predicted"] - rows["y_true"]) ** 2).mean() == pytest.approx(
             last[replicate], rel=1e-3
         )
+
+
+def test_where_most_have_diverged_the_one_shown_is_still_nearest_the_median(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(tiny_params(epochs=2, lr=3, replicates=5))
+    run_stages(tmp_path)
+    shown = pd.read_csv(tmp_path / "reports/predictions.csv").groupby("model")["replicate"].first()
+    diverged = json.loads((tmp_path / "reports/metrics.json").read_text())
+    for name in MODELS:
+        assert diverged[name]["test_mse"] == "inf"
+        table = pd.read_csv(tmp_path / f"data/losses/{name}.csv").set_index("replicate")
+        distance = (last := table[table["epoch"] == 2]["test_mse"]).sub(last.median()).abs()
+        assert distance[shown[name]] == distance.min()
+    assert shown.any()  # not the first each time

@@ -122,7 +122,8 @@ def test_quantile_counts_diverged_as_worst() -> None:
 def test_nearest_median_is_the_first_of_equals_and_survives_divergence() -> None:
     assert curves.nearest_median(np.array([5.0, 1.0, 3.0, 3.0])) == 2
     assert curves.nearest_median(np.array([1.0, 2.0])) == 0
-    assert curves.nearest_median(np.array([4.0, np.inf, np.inf])) == 1
+    assert curves.nearest_median(np.array([4.0, np.nan, np.inf])) == 1
+    assert curves.nearest_median(np.array([np.nan, 4.0, 1.0, 2.0])) == 1
 
 
 def test_rows_of_the_tables() -> None:

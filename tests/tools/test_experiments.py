@@ -26,16 +26,19 @@ def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
     revise: Revise, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     found = results(wide=model(), stacked_vs_wide=pair(Estimate(1.0, 0.501, 1.0), "better"))
-    asked = revise("fussy-name", {"evaluate.primary": "stacked vs wide"}, found)
+    asked = revise("e1", {"evaluate.primary": "stacked vs wide"}, found)
     monkeypatch.setattr(experiments, "check_top_folder", lambda: None)
     monkeypatch.setattr(experiments, "read_revision", lambda _: revise())
-    listed = subprocess.CompletedProcess([], 0, "fussy-name\nstudy-mean-best\n")
-    monkeypatch.setattr(subprocess, "run", lambda *_, **__: listed)
-    monkeypatch.setattr(experiments, "read_revisions", lambda names: {("fussy-name",): [asked]}[tuple(names)])
+    # Two of one name, at two commits.
+    listed = "main:\n\te1 [fussy-name]\n\te3 [study-mean-best]\nd0b7ba2:\n\te2 [fussy-name]\n"
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, listed))
+    found_by = {("e1", "e2"): [asked, revise("e2", {"train.lr": 0.003})]}
+    monkeypatch.setattr(experiments, "read_revisions", lambda names: found_by[tuple(names)])
     experiments.main()
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     at = lines.index("evaluate.primary=stacked vs wide")
     assert lines[at + 1].startswith("    stacked vs wide: 100 % (50.1 to 100 %), better; 25 and ")
     assert lines[at + 2] == "    fussy-name"
+    assert lines[lines.index("train.lr=0.003") + 1].endswith("  fussy-name")
     assert lines.index("the last commit") > at

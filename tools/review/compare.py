@@ -84,8 +84,8 @@ def legend(revisions: Sequence[Revision]) -> str:
         "In brackets the intervals of reports/details.json over replicates, at 95 % each; those of pairs other "
         "than the primary question are widened for their number. Verdicts: the share of pairs of replicates in "
         f"which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above or "
-        f"below that of {headings(revisions)[0]}; a lower MSE is better, and so is a higher share solved. Metrics of "
-        "other targets are not compared."
+        f"below that of {headings(revisions)[0]}, an MSE's as a share of the variance of the targets; a lower MSE is "
+        "better, and so is a higher share solved. Metrics of other targets are not compared."
     )
 
 
@@ -118,24 +118,23 @@ def differences(revision: Revision, base: Revision) -> str:
 def outcomes(revisions: Sequence[Revision]) -> Table:
     """Return each model's test MSE and share solved with their intervals, marked where they moved.
 
-    Those of other targets are not: their MSE has another scale, and another R2 solves a forecast.
+    Those of other targets are not: another R2 solves a forecast. An MSE is compared as a share of the variance of its
+    targets, which of the task mean falls with the length of the sequences.
     """
-    columns = [
-        {
-            label: Cell(
-                words.with_interval(estimate, form),
-                estimate if targets(revision) == targets(revisions[0]) else None,
-                *meaning,
+    columns = []
+    for revision in revisions:
+        column, comparable = {}, targets(revision) == targets(revisions[0])
+        variance = revision.results.baseline.variance.test or 1
+        for name, after, outcome in _measured(revision.results.models, revisions):
+            iqm, solved = outcome.test.iqm, outcome.solved
+            share = Estimate._make(value if value is None else value / variance for value in iqm)
+            column[f"{name} IQM of test MSE{after}"] = Cell(
+                words.with_interval(iqm, words.number), share if comparable else None, "worse", "better"
             )
-            for name, after, outcome in _measured(revision.results.models, revisions)
-            for label, estimate, form, meaning in (
-                (f"{name} IQM of test MSE{after}", outcome.test.iqm, words.number, ("worse", "better")),
-                (f"{name} solved{after}", outcome.solved, words.percent, ("better", "worse")),
+            column[f"{name} solved{after}"] = Cell(
+                words.with_interval(solved, words.percent), solved if comparable else None, "better", "worse"
             )
-        }
-        | _forecasts(revision.results.forecasts)
-        for revision in revisions
-    ]
+        columns.append(column | _forecasts(revision.results.forecasts))
     return _table("model", revisions, columns)
 
 
@@ -195,7 +194,7 @@ def primary(revision: Revision) -> str:
 def targets(revision: Revision) -> list[Any]:
     """Return the params that say what is predicted."""
     task = revision.params.get("data.task")
-    series = ("path", "column", "horizon") if task == "forecast" else ()
+    series = ("path", "column", "horizon", "test_share", "validation_share") if task == "forecast" else ()
     return [task, *(revision.params.get(f"data.series.{key}") for key in series)]
 
 

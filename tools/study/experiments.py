@@ -14,7 +14,7 @@ from stages import words
 from stages.errors import InputError
 from stages.params import Params, explain
 from stages.results import Results
-from tools.dvc import dvc
+from tools.dvc import dvc, experiments
 from tools.revisions import Files
 from tools.study.studies import FRESH_SEED, PREFIX, SELECTION_SEED, Run, Study
 
@@ -160,7 +160,7 @@ def run_experiment(name: str, set_params: Sequence[str]) -> Experiment:
 
 
 def read_experiment(name: str) -> Experiment:
-    """Return the reports of the DVC experiment `name`."""
-    files = Files(name)
+    """Return the reports of the DVC experiment `name` at HEAD, whatever branch has that name too."""
+    files = Files({name: commit for commit, name in experiments().items()}[name])
     outcomes, comparisons = files.table("outcomes"), files.table("comparisons")
     return Experiment(files.results(), outcomes, comparisons[comparisons["epoch"].isin(outcomes["epoch"])])

@@ -50,7 +50,10 @@ def target() -> tuple[str, str, str]:
 
 @functools.cache
 def arithmetic() -> str:
-    """A hash of what decides every bit that the trainer computes, whatever the CPU: these sources and versions."""
+    """A hash of what decides every bit that the trainer computes, whatever the CPU: these sources and versions.
+
+    Read once, when trainer.py has imported them all, so that it is of what runs and not of what lies there later.
+    """
     key = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, np.__version__)).encode())
     for source in sorted(Path(__file__).parent.glob("*.py")):
         key.update(source.name.encode() + b"\0" + hashlib.sha256(source.read_bytes()).digest())

@@ -12,7 +12,7 @@ from stages.architecture import GATES, Architecture
 from stages.data import Dataset, Weights
 from stages.train.exact import adam, head, layout
 from stages.train.exact.cell import Cell
-from stages.train.exact.compiled import compiled, compiled_and_kept
+from stages.train.exact.compiled import arithmetic, compiled, compiled_and_kept
 from stages.train.exact.layout import BLOCK, Net, get_weights, one_nan, put_weights
 from stages.train.exact.recurrent import gradient, recurrent_layers
 from stages.train.training import Training, TrainState
@@ -36,16 +36,19 @@ class Pass(NamedTuple):
 PASS = np.dtype([(name, np.int64) for name in Pass._fields])
 
 
-def cell_of(name: str) -> Cell:
-    """Return the cell of this name in `GATES`: its file is called so, up to an underscore."""
-    return getattr(import_module(f"stages.train.exact.{name.split('_')[0]}"), name.upper())
+# By the names of `GATES`. A cell's file is called so, up to an underscore.
+CELLS: dict[str, Cell] = {
+    name: getattr(import_module(f"stages.train.exact.{name.split('_')[0]}"), name.upper()) for name in GATES
+}
+# All sources are imported: now, before a file of a process that lives on can change, they are what is compiled.
+arithmetic()
 
 
 @functools.cache
 def compiled_trainer(cell: str) -> Callable:
     """Compile the training of one cell's networks, and no other's."""
-    KEPT = cell_of(cell).kept
-    add_biases, forward, backward = recurrent_layers(cell_of(cell), GATES[cell])
+    KEPT = CELLS[cell].kept
+    add_biases, forward, backward = recurrent_layers(CELLS[cell], GATES[cell])
 
     # One function: LLVM takes as long again for each that calls the one before.
     @compiled_and_kept
@@ -145,7 +148,7 @@ def predict(weights: Weights, x: np.ndarray, architecture: Architecture) -> np.n
 
 def memory_needed(architecture: Architecture, training: Training, dataset: Dataset) -> int:
     """Return the bytes that training one replicate takes at its peak, beside the data set."""
-    net = layout.lay_out(architecture, cell_of(architecture.cell), dataset, training.batch_size)
+    net = layout.lay_out(architecture, CELLS[architecture.cell], dataset, training.batch_size)
     # Beside the memory: the state, or the samples on their way to it; and the passes of an epoch, as they are listed.
     copies = max(net.y_train - net.x_train, net.y_test - net.x_test, 8 * architecture.parameters())
     passes = 2 * PASS.itemsize * (-(-net.N // net.B) if net.B > 0 else 0)
@@ -167,7 +170,7 @@ def prepare(
     architecture: Architecture, weights: Weights, dataset: Dataset, batch_size: int | None
 ) -> tuple[np.ndarray, Net, np.ndarray]:
     """Return memory for training, with the weights and samples in it, and where all lies there."""
-    cell = cell_of(architecture.cell)
+    cell = CELLS[architecture.cell]
     net = layout.lay_out(architecture, cell, dataset, batch_size)
     memory = layout.allocate(net.end)
     before_first = memory[net.kept : net.d].reshape(net.L, net.T + 1, cell.kept, net.P, BLOCK)[:, 0]

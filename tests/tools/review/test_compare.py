@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from stages.results import BaselineForecast, Errors, Estimate, Forecasts, Results
+from stages.results import BaselineForecast, Errors, Estimate, Forecasts, Results, Split
 from tests.tools.conftest import LOSSES, Revise, model, pair, results
 from tools.review import compare
 from tools.review.compare import DOWN, UP, Cell, Table
@@ -109,6 +109,15 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     ]
 
 
+def test_an_mse_is_compared_as_a_share_of_the_variance_of_its_targets(revise: Revise) -> None:
+    tenth = results(single=model(Estimate(2e-4, 1.5e-4, 2.5e-4)))
+    baseline = tenth.baseline._replace(variance=Split(0.0004, 0.0004))
+    longer = revise("longer", {"data.seq_length": 200}, tenth._replace(baseline=baseline))
+    assert compare.outcomes([revise(), longer]).rows[0][2] == "0.0002 (0.00015 to 0.00025)"
+    same = compare.outcomes([revise(), revise("same", results=tenth)])
+    assert same.rows[0][2] == f"0.0002 (0.00015 to 0.00025) {DOWN} better"
+
+
 def test_forecasts_have_the_errors_that_are_said_first(revise: Revise, forecasts: Forecasts) -> None:
     found = results()._replace(forecasts=forecasts)
     table = compare.outcomes([revise(), revise("mine", results=found)])
@@ -120,7 +129,11 @@ def test_forecasts_have_the_errors_that_are_said_first(revise: Revise, forecasts
 
 
 @pytest.mark.parametrize(
-    "moved", ["data.task", "data.series.path", "data.series.column", "data.series.horizon"]
+    "moved",
+    [
+        "data.task",
+        *(f"data.series.{key}" for key in ("path", "column", "horizon", "test_share", "validation_share")),
+    ],
 )
 def test_metrics_of_other_targets_are_shown_but_not_compared(revise: Revise, moved: str) -> None:
     found = results(single=model(solved=Estimate(0.05, 0.01, 0.08)))

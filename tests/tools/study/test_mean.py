@@ -241,7 +241,9 @@ def test_an_experiments_reports_are_read_from_dvc(
     compared: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(compared)
+    assert run("git branch idea", compared).returncode == 0  # of the same name, and another commit
     found = read_experiment("idea")
+    assert run("git branch --delete idea", compared).returncode == 0
     idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     assert found.results == results.parse(run(f"git show {idea}:reports/details.json", compared).stdout)
     assert found.comparisons["pair"].unique().tolist() == PAIRS

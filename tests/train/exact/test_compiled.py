@@ -56,6 +56,23 @@ def test_compiled_code_is_kept_by_content(tmp_path: Path) -> None:
         assert run(cache, "2", "3", folder=clone) == [f"{found} 201", f"{found} 301"]
 
 
+def test_what_is_compiled_is_what_was_imported_when_its_key_was_made(tmp_path: Path) -> None:
+    """A worker lives on while its clone is changed."""
+    program = (
+        "import pathlib\n"
+        "from stages.train.exact import compiled, trainer\n"
+        "sources = list(pathlib.Path(compiled.__file__).parent.glob('*.py'))\n"
+        "for source in sources:\n"
+        "    source.write_text(f'{source.read_text()}\\nraise SystemError\\n')\n"
+        "trainer.check_platform('gru')\n"
+        "print(compiled.arithmetic())\n"
+    )
+    shutil.copytree(TOP / "stages", tmp_path / "stages", ignore=shutil.ignore_patterns("__pycache__"))
+    command = [sys.executable, "-B", "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == (f"{compiled.arithmetic()}\n", "")
+
+
 def test_functions_of_one_name_in_two_files_are_kept_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
