@@ -1,5 +1,6 @@
 """reports/study/README.md: the map of where depth pays, from the tables of the studies of `recall`, and the studies."""
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -11,38 +12,56 @@ from matplotlib.figure import Figure
 from stages import words
 from stages.files import write_text
 from stages.plot.figures import COLOURS, INK, NEUTRAL, WIDTH, save, with_title
-from tools.study.depths import tally
+from tools.study.depths import OF_GROUP, tally
 from tools.study.studies import STUDIES
 
 MAPPED = ("recall", "recall-gru", "recall-lstm")
 PLACE = ["cell", "wish", "num_layers"]  # a row of the map
 TITLE = "How often, in %, the deeper of two networks of the same size has the lower test MSE"
+NOTE = (
+    "Ahead is who has the lower test MSE more often, whether or not it solves the task. The comparisons are not "
+    "independent: all sequences are drawn with one seed, and both depths compared with the same networks of 1 layer."
+)
 MARKS = {"better": "▲", "worse": "▼", "inconclusive": ""}
 
 
 def write(folder: Path) -> None:
     """Write the page and its map, of those studies that have a page in `folder`; of depths, what their counts say."""
     parts = ["# The studies", "`make study STUDY=name` repeats one."]
-    tables = [folder / name / "improvement.csv" for name in MAPPED]
-    if any(path.exists() for path in tables):
-        table = pd.concat(pd.read_csv(path) for path in tables if path.exists())
-        save(folder / "map.png", partial(draw, table))
-        parts += ["## To recall a number", answer(table, "delay"), f"![{TITLE}](map.png)", "## All"]
+    if mapped := [folder / name for name in MAPPED if (folder / name).exists()]:
+        save(folder / "map.png", partial(draw, read(mapped, "improvement")))
+        parts += [
+            "## To recall a number",
+            f"{found_in(mapped, 'delay')} {NOTE}",
+            f"![{TITLE}](map.png)",
+            "## All",
+        ]
     for name, declare in STUDIES.items():
         page, study = folder / name / "README.md", declare()
         if page.exists():
             _, found, *_ = page.read_text(encoding="utf-8").split("\n\n")
             if study.knob:
-                found = answer(pd.read_csv(folder / name / "improvement.csv"), study.knob.word)
+                found = found_in([folder / name], study.knob.word)
             parts.append(f"- [{name}]({name}/README.md): {study.question} {found}")
     write_text(folder / "README.md", "\n\n".join(parts) + "\n")
 
 
-def answer(table: pd.DataFrame, knob: str) -> str:
+def read(folders: Sequence[Path], name: str) -> pd.DataFrame:
+    """Return the rows of a table of several studies."""
+    return pd.concat(pd.read_csv(folder / f"{name}.csv") for folder in folders)
+
+
+def found_in(folders: Sequence[Path], knob: str) -> str:
+    """Return the answer of studies that vary the same."""
+    return answer(read(folders, "improvement"), read(folders, "solved"), knob)
+
+
+def answer(table: pd.DataFrame, solved: pd.DataFrame, knob: str) -> str:
     """Return where deeper networks are ahead and where behind, after each number of epochs, the last one first.
 
     Args:
         table: improvement.csv of one or more studies.
+        solved: their solved.csv.
         knob: what they vary.
     """
     text = []
@@ -55,14 +74,21 @@ def answer(table: pd.DataFrame, knob: str) -> str:
             )
         text.append(f"After {words.epochs(epoch)}, {words.listed(parts)}.")
     last = table[table["epoch"] == table["epoch"].max()]
+    shares = solved.set_index(list(OF_GROUP))["share"]
     places = []
     for (cell, wish, depth), rows in last[last["verdict"] == "better"].groupby(PLACE, sort=False):
-        values = words.listed([str(value) for value in rows["value"]])
-        places.append(f"{cell} of about {wish:,} parameters and {depth} layers at a {knob} of {values}")
+        values = []
+        for one in rows.itertuples():
+            deep, low = (
+                words.percent(shares[one.value, one.epoch, cell, wish, layers])
+                for layers in (depth, one.against)
+            )
+            values.append(f"{one.value} ({deep} with {depth} and {low} with {one.against} solve it)")
+        places.append(
+            f"{cell} of about {wish:,} parameters and {depth} layers at a {knob} of {words.listed(values)}"
+        )
     shown = f"In the end deeper networks are ahead {'with ' + '; '.join(places) if places else 'nowhere'}."
-    return " ".join(
-        [*text, shown, "Ahead is who has the lower test MSE more often, whether or not it solves the task."]
-    )
+    return " ".join([*text, shown])
 
 
 def draw(table: pd.DataFrame) -> Figure:

@@ -88,6 +88,7 @@ def report(ran: Ran, ahead: Mapping[int, Forecasts], answer: str) -> str:
         answer=answer,
         series=ran.params.data.series,
         replicates=best.replicates(),
+        further=ran.experiments[ran.study.runs[-1].name].replicates(),
         steps=words.records(
             {"model": name}
             | {str(lr): number(of(one).models[name].validation) for lr, one in sweep.items()}

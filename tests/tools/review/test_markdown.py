@@ -83,10 +83,7 @@ def test_of_many_revisions_the_figures_that_differ_fold_away(revise: Revise) -> 
 
 def test_the_marks_are_explained(revise: Revise) -> None:
     text = markdown([revise(), revise("idea", results=SOLVED)], nowhere)
-    assert (
-        f"{UP} and {DOWN}: the interval lies wholly above or below that of main, an MSE"
-        in text
-    )
+    assert f"{UP} and {DOWN}: the interval lies wholly above or below that of main, an MSE" in text
 
 
 def test_on_a_terminal_what_it_cannot_fold_or_show_is_counted(revise: Revise) -> None:

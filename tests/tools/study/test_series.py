@@ -3,6 +3,7 @@
 import contextlib
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from stages.params import Params, load_params
@@ -49,7 +50,8 @@ def test_steps_are_chosen_on_the_validation_part_and_told(
     def run(name: str, changes: list[str]) -> Experiment:
         asked[name.removeprefix("study-series-")] = changes
         lr = name.removeprefix("study-series-lr-")
-        return of_series(VALIDATION[float(lr)] if lr != name else dict.fromkeys(BEST, 0.1))
+        one = of_series(VALIDATION[float(lr)] if lr != name else dict.fromkeys(BEST, 0.1))
+        return one._replace(outcomes=pd.DataFrame({"replicate": range(3)})) if "horizon" in name else one
 
     monkeypatch.setattr(experiments, "run_experiment", run)
     ran = run_study("series", studies.series(), params)
@@ -79,6 +81,7 @@ def test_steps_are_chosen_on_the_validation_part_and_told(
         "-S data.series.lr.wide=0.0001\n"
     ) in page
     assert "| forecaster | 1 | 2 | 5 | 10 |" in page
+    assert "which were chosen for 1 ahead, and 3 replicates beyond that" in page
     assert {path.name for path in tmp_path.iterdir()} == {
         "README.md",
         "horizon.csv",
