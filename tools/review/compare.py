@@ -17,6 +17,7 @@ from tools.revisions import Revision, flat
 ABSENT = "\N{EM DASH}"
 UP, DOWN = "\N{BLACK UP-POINTING TRIANGLE}", "\N{BLACK DOWN-POINTING TRIANGLE}"
 
+OTHER_TARGETS = "other targets, whose MSEs and shares solved are not compared"
 MOST_SHOWN = 12  # of a list of results; a hundred forecasts are too many to read
 
 
@@ -85,7 +86,7 @@ def legend(revisions: Sequence[Revision]) -> str:
         "than the primary question are widened for their number. Verdicts: the share of pairs of replicates in "
         f"which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above or "
         f"below that of {headings(revisions)[0]}, an MSE's as a share of the variance of the targets; a lower MSE is "
-        "better, and so is a higher share solved. Metrics of other targets are not compared."
+        "better, and so is a higher share solved. MSEs and shares solved of other targets are not compared."
     )
 
 
@@ -226,7 +227,7 @@ def _summary(base: Revision, after: Revision) -> str:
         [
             differences(after, base) or "the same params",
             f"{pair}: {now}, {'as before' if was == now else f'was {was}'}",
-            *([] if targets(base) == targets(after) else ["other targets, whose metrics are not compared"]),
+            *([] if targets(base) == targets(after) else [OTHER_TARGETS]),
             f"moved beyond its interval: {', '.join(marked)}"
             if marked
             else "no metric moved beyond its interval",
