@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (also plain `make`)
 	@python -m stages.params
 	@dvc repro
-	@git config user.email >/dev/null || printf "\nNo git identity, which git commit needs, and dvc exp run on some machines:\n  git config --global user.name 'Your Name'\n  git config --global user.email you@example.org\n"
+	@git config user.email >/dev/null || printf "\nNo git identity, which git commit needs, and dvc exp run where params.yaml has changed:\n  git config --global user.name 'Your Name'\n  git config --global user.email you@example.org\n"
 	@sed -n '3s/^/\n/p' reports/README.md
 	@echo "More in reports/README.md; the figures are in reports/figures/."
 

@@ -167,8 +167,10 @@ class Params(_Section):
             if len(models) == 1 or pairs.count(models) > 1:
                 yield "evaluate.compare", pair, "two different models, each two once"
         if evaluate.primary not in evaluate.compare:
-            allowed = f"one of the pairs of evaluate.compare: {', '.join(evaluate.compare) or 'it is empty'}"
-            yield "evaluate.primary", evaluate.primary, allowed
+            absent = self.left_out()
+            allowed = [f"{pair} ({absent[pair]})" if pair in absent else pair for pair in evaluate.compare]
+            text = f"one of the pairs of evaluate.compare: {', '.join(allowed) or 'it is empty'}"
+            yield "evaluate.primary", evaluate.primary, text
 
 
 SECTIONS: dict[str, type[_Section]] = {

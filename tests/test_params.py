@@ -296,8 +296,9 @@ def test_odd_values_get_a_line(text: str, line: str) -> None:
         ),
         ("[stacked, single]", "evaluate.compare.0: found 'stacked'; allowed: a list of pairs, such as"),
         (
-            "[stacked vs wide]",
-            "evaluate.primary: found 'stacked vs single'; allowed: one of the pairs of evaluate.compare",
+            "[stacked vs singel, stacked vs wide]",
+            "evaluate.primary: found 'stacked vs single'; allowed: one of the pairs of evaluate.compare: "
+            "stacked vs singel (no singel in models), stacked vs wide",
         ),
     ],
 )
