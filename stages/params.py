@@ -168,9 +168,9 @@ class Params(_Section):
                 yield "evaluate.compare", pair, "two different models, each two once"
         if evaluate.primary not in evaluate.compare:
             absent = self.left_out()
-            allowed = [f"{pair} ({absent[pair]})" if pair in absent else pair for pair in evaluate.compare]
-            text = f"one of the pairs of evaluate.compare: {', '.join(allowed) or 'it is empty'}"
-            yield "evaluate.primary", evaluate.primary, text
+            listed = [f"{pair} ({absent[pair]})" if pair in absent else pair for pair in evaluate.compare]
+            allowed = f"one of the pairs of evaluate.compare: {', '.join(listed) or 'it is empty'}"
+            yield "evaluate.primary", evaluate.primary, allowed
 
 
 SECTIONS: dict[str, type[_Section]] = {
