@@ -8,7 +8,8 @@ if TYPE_CHECKING:
 
 # Of a training step, in forward passes: one, and two for the gradients by inputs and by weights.
 STEP_COST = 3
-GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}  # of each cell, by PyTorch's name of the mode
+# Of each cell, by PyTorch's name of the mode where it has one.
+GATES = {"rnn_tanh": 1, "rnn_relu": 1, "gru": 3, "lstm": 4}
 
 
 class Architecture(NamedTuple):

@@ -22,13 +22,14 @@ from stages.yaml12 import parse_yaml
 PATH = Path("params.yaml")
 CHECKED = Path("data/params-checked")
 TASKS = sorted(path.stem for path in Path(__file__).parent.glob("generate/tasks/[a-z]*.py"))
+VERSUS = " vs "  # between the models of a pair
 NAME = "[a-z][a-z0-9_-]{0,99}"  # of a model
 
 # The upper limits are beyond any use, and within what every number type on the way can hold.
 Seed = Annotated[int, Field(ge=0, lt=2**64, description="a whole number, 0 or more")]
 Count = Annotated[int, Field(ge=1, le=10**12, description="a whole number, 1 or more")]
 Name = Annotated[str, Field(pattern=rf"^(?!(.*_)?vs(_|$)){NAME}\Z")]  # a pair's key is a_vs_b
-Pair = Annotated[str, Field(pattern=rf"^{NAME} vs {NAME}\Z")]
+Pair = Annotated[str, Field(pattern=rf"^{NAME}{VERSUS}{NAME}\Z")]
 Share = Annotated[float, Field(gt=0, lt=1, description="a number above 0, below 1")]
 Text = Annotated[str, Field(min_length=1, description="text")]
 Positive = Annotated[float, Field(gt=0, lt=1e38, allow_inf_nan=False, description="a number above 0")]
@@ -184,7 +185,7 @@ SECTIONS: dict[str, type[_Section]] = {
 
 def split_pair(pair: str) -> tuple[str, str]:
     """Return the two models that a pair such as "stacked vs single" names."""
-    first, _, second = pair.partition(" vs ")
+    first, _, second = pair.partition(VERSUS)
     return first, second
 
 

@@ -45,6 +45,7 @@ RANGES = dict.fromkeys(("solved", "solved_low", "solved_high", "p", "p_low", "p_
 }
 
 Verdict = Literal["better", "worse", "inconclusive"]
+LEVEL = 0.95  # of every interval by itself, and of all verdicts but the primary one together
 # Of each model, for a verdict. With no difference, three would give a wrong one at 95 % in 10.0 % of all cases and four
 # in 5.7 %, by counting all orders of the outcomes; five in 4.0 %.
 FEWEST_REPLICATES = 5
@@ -245,7 +246,9 @@ def write(results: Results) -> None:
         name: {"solved": model.last.solved.value, "test_mse": model.last.test.iqm.value}
         for name, model in results.models.items()
     } | {
-        pair.replace(" vs ", "_vs_"): dict(zip(("p", "p_low", "p_high"), compared.last.test.p, strict=True))
+        "_vs_".join(params.split_pair(pair)): dict(
+            zip(("p", "p_low", "p_high"), compared.last.test.p, strict=True)
+        )
         | {"verdict": compared.last.test.verdict}
         for pair, compared in results.pairs.items()
     }

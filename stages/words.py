@@ -8,7 +8,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from stages.params import split_pair
-from stages.results import FEWEST_REPLICATES, Estimate, PairMeasure
+from stages.results import FEWEST_REPLICATES, LEVEL, Estimate, PairMeasure
 
 TOO_FEW = "too few replicates"
 CONSTANT = "constant predictor"  # of the mean of the training targets
@@ -33,6 +33,9 @@ def chance(p: float) -> str:
 def level(confidence: float) -> str:
     """Return the level of an interval: "99.3 %"."""
     return f"{100 * confidence:.3g} %"
+
+
+CONFIDENCE = level(LEVEL)
 
 
 def epochs(count: int) -> str:

@@ -29,7 +29,7 @@ def main() -> None:
     experiments = [one._replace(name=named[one.name]) for one in read_revisions(named)]
     text = fill(
         "Experiments, and how they differ from the last commit: how often "
-        f"{asked.replace(' vs ', ' beats ')} on the test data, with interval and verdict, and how many replicates "
+        f"{' beats '.join(split_pair(asked))} on the test data, with interval and verdict, and how many replicates "
         "of each have solved the task",
         80,
     )

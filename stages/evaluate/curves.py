@@ -7,9 +7,9 @@ import numpy as np
 from stages.architecture import STEP_COST
 from stages.data import Losses
 from stages.evaluate import statistics
-from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes
 from stages.params import split_pair
+from stages.results import LEVEL
 
 
 def losses(losses: Mapping[str, Losses]) -> Iterator[tuple]:

@@ -10,8 +10,16 @@ from scipy import special
 from stages.data import Forecast
 from stages.evaluate import statistics
 from stages.evaluate.curves import quartiles
-from stages.evaluate.metrics import LEVEL
-from stages.results import Band, BaselineForecast, Errors, Estimate, Forecasts, NetworkForecast, Verdict
+from stages.results import (
+    LEVEL,
+    Band,
+    BaselineForecast,
+    Errors,
+    Estimate,
+    Forecasts,
+    NetworkForecast,
+    Verdict,
+)
 
 SHOWN = 100  # test targets, the last ones, that the figure shows
 MOST_BLOCKS = 10  # of the test part

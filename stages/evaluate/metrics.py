@@ -8,9 +8,7 @@ from stages.architecture import Architecture
 from stages.evaluate import statistics
 from stages.evaluate.outcomes import Outcomes
 from stages.params import split_pair
-from stages.results import Model, ModelMeasure, ModelOutcome, Pair, PairMeasure, PairOutcome, Split
-
-LEVEL = 0.95  # of every interval by itself, and of all verdicts but the primary one together
+from stages.results import LEVEL, Model, ModelMeasure, ModelOutcome, Pair, PairMeasure, PairOutcome, Split
 
 
 def model(

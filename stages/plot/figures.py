@@ -136,7 +136,8 @@ def improvement(comparisons: pd.DataFrame) -> Figure:
     """Draw how often the first model of each pair beats the second, against the epoch; there may be no pair."""
     figure, panels = _panels(
         comparisons,
-        "How often a replicate of the first has the lower test MSE; band: 95 % interval, each epoch by itself",
+        "How often a replicate of the first has the lower test MSE; "
+        f"band: {words.CONFIDENCE} interval, each epoch by itself",
         ("epoch", "epochs"),
         ("p", "first beats second"),
         ("p_low", "p_high"),
@@ -155,7 +156,7 @@ def solved(progress: pd.DataFrame, solved_r2: float) -> Figure:
     """Draw the share of replicates that have solved the task, with a test R2 of `solved_r2`, against the epoch."""
     figure, panels = _panels(
         progress,
-        f"Replicates that have solved the task (test R2 of {solved_r2:g} or more); band: 95 % interval",
+        f"Replicates that have solved the task (test R2 of {solved_r2:g} or more); band: {words.CONFIDENCE} interval",
         ("epoch", "epochs"),
         ("solved", "solved"),
         ("solved_low", "solved_high"),

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from stages.results import Estimate
+from stages.results import LEVEL, Estimate
 
 
 def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float, float]]:
@@ -25,9 +25,9 @@ def shares_of_spread(outcomes: Sequence[pd.DataFrame]) -> dict[str, tuple[float,
 
 
 def mean_interval(values: Sequence[float]) -> Estimate:
-    """Return the mean over data sets of two values or more, and its 95 % interval by Student's t, within 0 and 1."""
+    """Return the mean over data sets of two values or more, and its interval by Student's t, within 0 and 1."""
     mean, n = float(np.mean(values)), len(values)
-    half = float(special.stdtrit(n - 1, 0.975) * np.std(values, ddof=1) / np.sqrt(n))
+    half = float(special.stdtrit(n - 1, (1 + LEVEL) / 2) * np.std(values, ddof=1) / np.sqrt(n))
     return Estimate(mean, max(mean - half, 0.0), min(mean + half, 1.0))
 
 

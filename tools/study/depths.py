@@ -13,13 +13,12 @@ from stages import words
 from stages.architecture import STEP_COST
 from stages.data import Losses
 from stages.evaluate import metrics, statistics
-from stages.evaluate.metrics import LEVEL
 from stages.evaluate.outcomes import Outcomes, outcomes
 from stages.files import write_text
 from stages.generate.tasks.recall import linear_reach
 from stages.params import split_pair
 from stages.plot.figures import save
-from stages.results import Estimate, PairMeasure, Verdict, write_csv
+from stages.results import LEVEL, Estimate, PairMeasure, Verdict, write_csv
 from stages.streams import stream
 from stages.words import count_of, percent
 from tools.study import figures

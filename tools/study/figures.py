@@ -46,7 +46,8 @@ def solved(table: pd.DataFrame, knob: str, solved_r2: float) -> Figure:
             _line(axes, of_depth, look[depth], count_of(depth, "layer"))
             for reach in of_depth["reach"].dropna().unique():
                 axes.axvline(reach, color=look[depth][0], linestyle=DOTS, linewidth=1.5)
-    title = f"Replicates that have solved the task (test R2 of {solved_r2:g} or more), with 95 % intervals"
+    task = f"Replicates that have solved the task (test R2 of {solved_r2:g} or more)"
+    title = f"{task}, with {words.CONFIDENCE} intervals"
     if table["reach"].notna().any():
         title += f"\nDotted: the longest {knob} that so many linear layers of this size answer exactly"
     return _finish(figure, title)

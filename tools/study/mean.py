@@ -151,8 +151,8 @@ def figure(comparisons: pd.DataFrame) -> Figure:
         word(0.98, -0.6, f"{first} ahead", ha="right")
     return with_title(
         drawing,
-        "How often a replicate of the first has the lower final test MSE, with 95 % intervals, each by itself\n"
-        "Dotted line: no difference",
+        "How often a replicate of the first has the lower final test MSE, "
+        f"with {words.CONFIDENCE} intervals, each by itself\nDotted line: no difference",
     )
 
 

@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 from stages.architecture import Architecture
 from stages.generate.tasks import task
+from stages.params import VERSUS
 from stages.results import REPORTS
 from tools.study.matching import matched
 
@@ -38,7 +39,7 @@ class Group(NamedTuple):
     def pairs(self) -> list[str]:
         """Return each deeper network against the lowest."""
         low, *deeper = self.models()
-        return [f"{deep} vs {low}" for deep in deeper]
+        return [f"{deep}{VERSUS}{low}" for deep in deeper]
 
 
 class Knob(NamedTuple):
