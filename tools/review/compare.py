@@ -83,10 +83,10 @@ def legend(revisions: Sequence[Revision]) -> str:
     """Return what the figures in the tables mean."""
     return (
         f"In brackets the intervals of reports/details.json over replicates, at {words.CONFIDENCE} each; those of "
-        "pairs other than the primary question are widened for their number. Verdicts: the share of pairs of replicates in "
-        f"which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above or "
-        f"below that of {headings(revisions)[0]}, an MSE's as a share of the variance of the targets; a lower MSE is "
-        "better, and so is a higher share solved. MSEs and shares solved of other targets are not compared."
+        "pairs other than the primary question are widened for their number. Verdicts: the share of pairs of "
+        f"replicates in which the first model has the lower test MSE. {UP} and {DOWN}: the interval lies wholly above "
+        f"or below that of {headings(revisions)[0]}, an MSE's as a share of the variance of the targets; a lower MSE "
+        "is better, and so is a higher share solved. MSEs and shares solved of other targets are not compared."
     )
 
 
