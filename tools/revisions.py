@@ -167,8 +167,8 @@ def _mapping(content: bytes) -> dict[str, Any]:
     return mapping
 
 
-def _ran(content: bytes) -> list[tuple[str, Any]]:
-    """Return the params that the stages of a dvc.lock ran with, such as "train" or "models.single" with its values."""
+def _ran(content: bytes) -> list[tuple[str, str, Any]]:
+    """Return each stage of a dvc.lock with the params that it ran with: "train@single", "models.single", its values."""
 
     def section(group: Any, key: str) -> dict[str, Any]:
         found = group.get(key) or {} if isinstance(group, dict) else group
@@ -176,20 +176,26 @@ def _ran(content: bytes) -> list[tuple[str, Any]]:
             raise ValueError(f"{key}: found {found!r:.80}; allowed: names with values")
         return found
 
-    stages = section(_mapping(content), "stages").values()
-    return [ran for stage in stages for ran in section(section(stage, "params"), str(PARAMS)).items()]
+    return [
+        (name, group, values)
+        for name, stage in section(_mapping(content), "stages").items()
+        for group, values in section(section(stage, "params"), str(PARAMS)).items()
+    ]
 
 
-def not_run(params: Mapping[str, Any], ran: Iterable[tuple[str, Any]]) -> list[str]:
+def not_run(params: Mapping[str, Any], ran: Iterable[tuple[str, str, Any]]) -> list[str]:
     """Return the keys of params that no stage has run with.
 
     Args:
         params: flat.
-        ran: what the stages of dvc.lock ran with, groups with their values. Of a model that params.yaml no longer
-            has, one is left there.
+        ran: the stages of dvc.lock, each with a group of params and the values that it ran with. Those of models that
+            params.yaml no longer has are left there, with all that they ran with.
     """
     changed = set()
-    for group, values in ran:
+    for stage, group, values in ran:
+        _, of_model, model = stage.partition("@")
+        if of_model and not any(key.startswith(f"models.{model}.") for key in params):
+            continue
         now = {key: value for key, value in params.items() if key == group or key.startswith(f"{group}.")}
         then = flat({group: values})
         if now:

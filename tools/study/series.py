@@ -95,7 +95,7 @@ def report(ran: Ran, ahead: Mapping[int, Forecasts], answer: str) -> str:
             | {"chosen": str(chosen)}
             for name, chosen in ran.best.items()
         ),
-        command=f"dvc exp run -S data.task=forecast {flags}",
+        command=f"dvc exp run --temp -S data.task=forecast {flags}",
         section=section(of(best)),
         horizons=words.records(
             {"forecaster": name}

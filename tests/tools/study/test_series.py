@@ -77,7 +77,7 @@ def test_steps_are_chosen_on_the_validation_part_and_told(
     assert "| stacked | 0.9 | 0.4 | 0.2 | 0.6 | 0.5 | 0.0003 |" in page
     assert "The best one of single is at the end of what was tried." in page
     assert (
-        "dvc exp run -S data.task=forecast -S data.series.lr.single=0.003 -S data.series.lr.stacked=0.0003 "
+        "dvc exp run --temp -S data.task=forecast -S data.series.lr.single=0.003 -S data.series.lr.stacked=0.0003 "
         "-S data.series.lr.wide=0.0001\n"
     ) in page
     assert "| forecaster | 1 | 2 | 5 | 10 |" in page
