@@ -21,9 +21,11 @@ def main() -> None:
     check_top_folder()
     base = read_revision("HEAD")
     asked = primary(base)
+    listed = dvc.experiments("--all-commits")
+    names = list(listed.values())
     named = {
-        commit: name
-        for commit, name in dvc.experiments("--all-commits").items()
+        name if names.count(name) == 1 else commit: name
+        for commit, name in listed.items()
         if not name.startswith(PREFIX)
     }
     experiments = [one._replace(name=named[one.name]) for one in read_revisions(named)]

@@ -69,7 +69,7 @@ def repro(clone: Path) -> None:
         InputError: it failed.
     """
     (clone / ".dvc/config.local").write_text("[cache]\n    dir = cache\n")
-    # Nothing that an earlier run has kept, replicates or machine code.
+    # Nothing that an earlier run has kept: machine code, and replicates where the system knows no XDG_CACHE_HOME.
     environment = os.environ | {STORE_LIMIT: "0", "XDG_CACHE_HOME": str(clone.with_name("user-cache"))}
     if dvc("repro", "--force", folder=clone, environment=environment):
         print("**Not proved.** `dvc repro --force` fails in a fresh clone of this commit.")

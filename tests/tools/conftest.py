@@ -97,8 +97,8 @@ def forecasts() -> Forecasts:
     better, worse, theirs = (Errors(rmse, 1.0, None, [rmse]) for rmse in (20.84, 21.0, 19.3))
     none = Band([], [], [])
     models = {
-        name: NetworkForecast(errors, None, "worse", 0.3, none, none)
-        for name, errors in (("stacked", worse), ("single", better))
+        "stacked": NetworkForecast(worse, None, "inconclusive", 0.3, none, none),
+        "single": NetworkForecast(better, None, "worse", 0.3, none, none),
     }
     baselines = {"last value": BaselineForecast(theirs, [], [])}
     return Forecasts("last value", 9, 0.5, 0.95, [], [], [], baselines, models)

@@ -250,16 +250,14 @@ def _measured(
 
 
 def _forecasts(found: Forecasts | None) -> dict[str, Cell]:
-    """Return what is said first of forecasts: the RMSE of the best network and of the best baseline, and a verdict."""
+    """Return the RMSE of each network with its verdict, against that of the best baseline."""
     if not found:
         return {}
-    name = found.best_model()
-    network, baseline = found.models[name], found.baselines[found.best]
-    text = (
-        f"{words.number(network.errors.rmse)} ({name}) against {words.number(baseline.errors.rmse)} ({found.best}), "
-        f"{network.verdict}"
+    networks = (
+        f"{words.number(one.errors.rmse)} ({name}, {one.verdict})" for name, one in found.models.items()
     )
-    return {"RMSE of the best network against the best baseline": Cell(text)}
+    best = f"{words.number(found.baselines[found.best].errors.rmse)} ({found.best})"
+    return {"RMSE of the networks against the best baseline": Cell(f"{', '.join(networks)} against {best}")}
 
 
 def _table(what: str, revisions: Sequence[Revision], columns: Sequence[Mapping[str, Cell]]) -> Table:

@@ -283,22 +283,26 @@ def diverged(found: Grid) -> list[str]:
     ]
 
 
+def _memory(found: Grid, pair: str, value: int, epoch: int) -> Verdict:
+    """Return a pair's verdict where the shares solved say the same: a lower MSE alone is no longer memory."""
+    deeper, low = (found.share(name, value, epoch) for name in split_pair(pair))
+    verdict = found.improvement(pair, value, epoch).verdict
+    return (
+        verdict
+        if verdict == ("better" if deeper > low else "worse" if deeper < low else "")
+        else "inconclusive"
+    )
+
+
 def agreement(anchor: Anchor, found: Grid) -> str:
     """Return whether what was found here agrees with what others found."""
     groups, last = found.study.groups, found.epochs[-1]
     if anchor.deeper_ahead is not None:
-        # Where neither solves the task, the lower MSE is no memory.
-        verdicts = [
-            found.improvement(pair, value, last).verdict
-            for group in groups
-            for pair in group.pairs()
-            for value in found.values
-            if max(found.share(name, value, last) for name in split_pair(pair)) >= 0.5
-        ]
-        ahead, behind = tally(verdicts)
+        compared = list(product((pair for group in groups for pair in group.pairs()), found.values))
+        ahead, behind = tally([_memory(found, pair, value, last) for pair, value in compared])
         text = (
-            "where at least half of either's replicates solve it, deeper ahead in "
-            f"{ahead}, behind in {behind} of {len(verdicts)} comparisons"
+            f"deeper ahead in {ahead}, behind in {behind} of {len(compared)} comparisons, "
+            "by test MSE and share solved alike"
         )
         if anchor.deeper_ahead:
             return f"{text}: {f'agrees in {ahead}' if ahead else 'not seen'}"

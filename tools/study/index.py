@@ -28,7 +28,7 @@ MARKS = {"better": "▲", "worse": "▼", "inconclusive": ""}
 def write(folder: Path) -> None:
     """Write the page and its map, of those studies that have a page in `folder`; of depths, what their counts say."""
     parts = ["# The studies", "`make study STUDY=name` repeats one."]
-    if mapped := [folder / name for name in MAPPED if (folder / name).exists()]:
+    if mapped := [folder / name for name in MAPPED if (folder / name / "README.md").exists()]:
         save(folder / "map.png", partial(draw, read(mapped, "improvement")))
         parts += [
             "## To recall a number",

@@ -16,6 +16,7 @@ from stages.results import Forecasts, write_csv
 from stages.words import number
 from tools.study.experiments import Experiment, Ran, params_of
 
+HORIZON_KEY = "data.series.horizon"
 STEPS = ("model", "lr", "validation_mse", "chosen")
 HORIZON = ("horizon", "forecaster", "network", "rmse", "mae", "mase")
 
@@ -41,7 +42,7 @@ def of(experiment: Experiment) -> Forecasts:
 def by_horizon(ran: Ran) -> dict[int, Forecasts]:
     """Return the forecasts of the runs with fresh seeds, by how far ahead they are."""
     assert ran.params.data.series is not None
-    runs = ran.reported("data.series.horizon", ran.params.data.series.horizon)
+    runs = ran.reported(HORIZON_KEY, ran.params.data.series.horizon)
     return {horizon: of(one) for horizon, one in runs.items()}
 
 
@@ -83,12 +84,14 @@ def figure(table: pd.DataFrame) -> Figure:
 def report(ran: Ran, ahead: Mapping[int, Forecasts], answer: str) -> str:
     """Return the page as Markdown."""
     sweep, best = ran.sweep(), ran.experiments["best"]
+    further = [run for run in ran.study.runs if HORIZON_KEY in run.changes]
     flags = " ".join(f"-S data.series.lr.{name}={lr}" for name, lr in ran.best.items())
     return ran.page(
         answer=answer,
         series=ran.params.data.series,
         replicates=best.replicates(),
-        further=ran.experiments[ran.study.runs[-1].name].replicates(),
+        further=words.listed([str(run.changes[HORIZON_KEY]) for run in further]),
+        fewer=ran.experiments[further[0].name].replicates(),
         steps=words.records(
             {"model": name}
             | {str(lr): number(of(one).models[name].validation) for lr, one in sweep.items()}

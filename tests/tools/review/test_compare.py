@@ -122,9 +122,9 @@ def test_forecasts_have_the_errors_that_are_said_first(revise: Revise, forecasts
     found = results()._replace(forecasts=forecasts)
     table = compare.outcomes([revise(), revise("mine", results=found)])
     assert table.rows[-1] == [
-        "RMSE of the best network against the best baseline",
+        "RMSE of the networks against the best baseline",
         "\N{EM DASH}",
-        "20.8 (single) against 19.3 (last value), worse",
+        "21 (stacked, inconclusive), 20.8 (single, worse) against 19.3 (last value)",
     ]
 
 

@@ -323,13 +323,17 @@ def test_the_figures_have_a_panel_a_budget_and_a_line_a_depth(ran: Ran) -> None:
 def test_what_others_found_is_held_against_the_tables(ran: Ran) -> None:
     found = depths.grid(ran)
     flat, deep, other = (depths.agreement(one, found) for one in depths.ANCHORS["recall"])
-    # At 20 neither 4 layers nor 1 solve anything.
-    counted = (
-        "where at least half of either's replicates solve it, deeper ahead in 1, behind in 1 of 7 comparisons"
-    )
+    alike = "comparisons, by test MSE and share solved alike"
+    counted = f"deeper ahead in 1, behind in 1 of 8 {alike}"
     assert flat == f"{counted}: disagrees in 1"
     assert deep == f"{counted}: agrees in 1"
     assert other == "nothing to compare"
+    # The same MSEs, but who is ahead at 20 has solved nothing.
+    ahead = found.outcomes[20]["rnn_tanh-2x8"]
+    of_twenty = {**found.outcomes[20], "rnn_tanh-2x8": ahead._replace(solved=np.zeros_like(ahead.solved))}
+    without = found._replace(outcomes={**found.outcomes, 20: of_twenty})
+    deep = depths.agreement(depths.ANCHORS["recall"][1], without)
+    assert deep == f"deeper ahead in 0, behind in 1 of 8 {alike}: not seen"
     (bai,) = depths.ANCHORS["adding"]
     assert depths.agreement(bai, found) == "at a delay of 20: rnn_tanh solved by up to 100 %, unlike theirs"
 

@@ -81,7 +81,7 @@ def test_steps_are_chosen_on_the_validation_part_and_told(
         "-S data.series.lr.wide=0.0001\n"
     ) in page
     assert "| forecaster | 1 | 2 | 5 | 10 |" in page
-    assert "which were chosen for 1 ahead, and 3 replicates beyond that" in page
+    assert "which were chosen for 1 ahead; those at 2, 5 and 10 are of 3 replicates;" in page
     assert {path.name for path in tmp_path.iterdir()} == {
         "README.md",
         "horizon.csv",
