@@ -88,6 +88,7 @@ def test_the_committed_page_is_made_from_the_committed_studies(folder: Path) -> 
 def test_without_a_study_of_recall_there_is_no_map(folder: Path) -> None:
     for name in index.MAPPED:
         shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / name).mkdir()  # as a study leaves it that ends before it has written anything
     index.write(folder)
     assert not (folder / "map.png").exists()
     assert "- [mean](mean/README.md): Does" in (folder / "README.md").read_text()
