@@ -22,7 +22,7 @@ def main() -> None:
     base = read_revision("HEAD")
     asked = primary(base)
     listed = dvc.experiments("--all-commits")
-    names = list(listed.values())
+    names = list(listed.values())  # two of one name are told apart by their commits
     named = {
         name if names.count(name) == 1 else commit: name
         for commit, name in listed.items()

@@ -287,11 +287,8 @@ def _memory(found: Grid, pair: str, value: int, epoch: int) -> Verdict:
     """Return a pair's verdict where the shares solved say the same: a lower MSE alone is no longer memory."""
     deeper, low = (found.share(name, value, epoch) for name in split_pair(pair))
     verdict = found.improvement(pair, value, epoch).verdict
-    return (
-        verdict
-        if verdict == ("better" if deeper > low else "worse" if deeper < low else "")
-        else "inconclusive"
-    )
+    alike = {"better": deeper > low, "worse": deeper < low, "inconclusive": True}
+    return verdict if alike[verdict] else "inconclusive"
 
 
 def agreement(anchor: Anchor, found: Grid) -> str:
