@@ -206,6 +206,7 @@ class Forecasts(NamedTuple):
 
     best: str
     samples: int  # of the test part
+    outside: Number  # share of its targets below or above all that networks were trained on
     solved_r2: Number
     level: Number
     times: list[str]

@@ -12,6 +12,7 @@ from tools.git import check_top_folder
 from tools.review.compare import differences, primary
 from tools.revisions import Revision, read_revision, read_revisions
 from tools.study.studies import PREFIX
+from tools.terminal import show
 
 INDENT = "    "
 
@@ -41,7 +42,7 @@ def main() -> None:
         found = f"{question + outcome(one):<57}  {'' if one is base else one.name}"
         text += f"\n\n{fill(changed, 80, break_on_hyphens=False)}\n"
         text += fill(found, 80, initial_indent=INDENT, subsequent_indent=INDENT, break_on_hyphens=False)
-    print(text)
+    show(text)
 
 
 def outcome(one: Revision) -> str:

@@ -49,7 +49,9 @@ def main() -> None:
             )
             forecast[name] = Predicted(predicted, validation, ahead, replicate)
     compared = metrics.pairs(came_to, pairs, params.evaluate.primary, epochs)
-    judged = forecasts(cut, forecast, series.season or 1, base.variance.test) if series and cut else None
+    judged = None
+    if series and cut:
+        judged = forecasts(dataset, cut, forecast, series.season or 1, base.variance.test)
     results.write(results.Results(base, models, compared, judged))
     results.write_table("losses", curves.losses(losses))
     work = {name: samples * model.multiply_adds for name, model in models.items()}

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import special
 
-from stages.data import Forecast
+from stages.data import Dataset, Forecast
 from stages.evaluate import statistics
 from stages.evaluate.curves import quartiles
 from stages.results import (
@@ -43,11 +43,12 @@ def best_baseline(series: Forecast, variance: float) -> tuple[int, float]:
 
 
 def forecasts(
-    series: Forecast, predicted: Mapping[str, Predicted], season: int, variance: float
+    dataset: Dataset, series: Forecast, predicted: Mapping[str, Predicted], season: int, variance: float
 ) -> Forecasts:
     """Return what baselines and models came to.
 
     Args:
+        dataset: the scaled targets.
         series: the targets and the baselines' forecasts.
         predicted: by each model.
         season: rows of a season, 1 for none.
@@ -56,6 +57,7 @@ def forecasts(
     y, (best, solved_r2) = series.y_true, best_baseline(series, variance)
     blocks = block_starts(len(y), max(season, series.x_next.shape[0]))
     naive_mae, level = float(series.naive_mae[0]), statistics.widened(LEVEL, len(predicted))
+    outside = (dataset.y_test < dataset.y_train.min()) | (dataset.y_test > dataset.y_train.max())
     by_baseline = {
         name: BaselineForecast(
             errors(of_test - y, naive_mae, blocks), of_test[-SHOWN:].tolist(), ahead.tolist()
@@ -81,6 +83,7 @@ def forecasts(
     return Forecasts(
         series.names[best],
         len(y),
+        float(outside.mean()),
         solved_r2,
         level,
         series.times[-SHOWN:],

@@ -14,6 +14,7 @@ from stages.words import number, percent
 
 MOST_ROWS = 24  # of the table of what comes next; details.json has all
 ACROSS = 70  # characters, for which a figure has room
+MUCH_OUTSIDE = 0.25  # of the test part's targets, from which on a trend is likely; of sunspots it is 8 %
 FEW_BLOCKS = 5  # of the test part, under which an interval over them is wide whatever the network
 
 
@@ -29,13 +30,17 @@ def sentence(found: Forecasts) -> str:
         text = f"No network is shown to beat the {found.best}, the best baseline"
     else:
         text = f"No network beats the {found.best}, the best baseline"
-    blocks = len(found.starts)
-    short = (
-        f" A test part of {words.count_of(blocks, 'block')} can show little." if blocks < FEW_BLOCKS else ""
-    )
+    blocks, warnings = len(found.starts), ""
+    if blocks < FEW_BLOCKS:
+        warnings += f" A test part of {words.count_of(blocks, 'block')} can show little."
+    if found.outside >= MUCH_OUTSIDE:
+        warnings += (
+            f" {percent(found.outside)} of the test part is below or above all that was trained on, where networks "
+            "seldom follow: forecast the changes from row to row instead."
+        )
     return (
         f"{text}: the best network, {name}, has an RMSE of {number(network.errors.rmse)} on the test part against "
-        f"{number(baseline.rmse)}; its MSE is {_against(gained, found.level)}.{short}"
+        f"{number(baseline.rmse)}; its MSE is {_against(gained, found.level)}.{warnings}"
     )
 
 

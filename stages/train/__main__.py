@@ -54,6 +54,10 @@ def main() -> None:
             trained = cluster.train_all(job, begin, store.keep, replicates, scheduler)
         else:
             trained = train_all(job, begin, advance, store.keep, replicates, threads)
+        if store.ready:
+            print(
+                f"{name}: {len(store.ready)} of {train.replicates} replicates were trained before, and kept"
+            )
     write_losses(
         name,
         Losses(

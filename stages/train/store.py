@@ -64,6 +64,7 @@ class Store:
             self.key.update(repr(array.shape).encode() + array.tobytes())
         self.folders: dict[int, Path] = {}
         self.last: dict[int, Path] = {}  # that this run has read or written, of each replicate
+        self.ready: set[int] = set()  # replicates that had done all epochs before
         self.failed = False  # to keep a state
 
     def resume(self, replicate: int, first: TrainState) -> TrainState:
@@ -89,6 +90,8 @@ class Store:
                         path.unlink()
                     else:
                         self.last[replicate] = path
+                        if state.epoch == self.epochs:
+                            self.ready.add(replicate)
                         with suppress(OSError):  # where it may be read alone
                             os.utime(path)
                         return state

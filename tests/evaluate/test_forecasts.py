@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from stages.data import Forecast
+from stages.data import Dataset, Forecast
 from stages.evaluate.forecasts import Predicted, best_baseline, block_starts, errors, forecasts, gain, verdict
 from stages.results import Estimate
 
@@ -14,6 +14,8 @@ SEASON, SCALING = 5, np.array([40.0, 8.0])
 RNG = np.random.default_rng(0)
 Y = 40 + 8 * RNG.normal(size=64)
 SCALED = ((Y - 40) / 8).astype(np.float32)
+X = np.zeros((64, 3, 1), np.float32)
+DATASET = Dataset(X[:2], np.array([[0], [1.25]], np.float32), X, SCALED[:, None])  # trained on 40 to 50
 
 
 def series() -> Forecast:
@@ -40,7 +42,7 @@ def predicted(error: float) -> Predicted:
 
 def test_errors_are_those_of_pandas_in_the_series_own_unit() -> None:
     given, of_model = series(), predicted(4)
-    found = forecasts(given, {"single": of_model}, SEASON, float(SCALED.var()))
+    found = forecasts(DATASET, given, {"single": of_model}, SEASON, float(SCALED.var()))
     table = pd.DataFrame(
         {name: given.baselines[row] - Y for row, name in enumerate(given.names)}
         | {"single": of_model.test[3] * 8 + 40 - Y}
@@ -54,6 +56,7 @@ def test_errors_are_those_of_pandas_in_the_series_own_unit() -> None:
         assert of_one.mase == pytest.approx(table[name].abs().mean() / 2.5)
         assert of_one.blocks == pytest.approx(((table[name] ** 2).groupby(blocks).mean() ** 0.5).tolist())
     assert (found.best, found.samples) == ("linear autoregression", 64)
+    assert found.outside == ((Y < 40) | (Y > 50)).mean()
     single, baseline = (table[name] ** 2 for name in ("single", found.best))
     gained = found.models["single"].gain
     assert gained and gained.value == pytest.approx(1 - single.mean() / baseline.mean())
@@ -71,7 +74,7 @@ def test_errors_are_those_of_pandas_in_the_series_own_unit() -> None:
 def test_a_diverged_network_has_no_gain_and_is_worse() -> None:
     of_model = predicted(4)
     of_model.test[3:, 5:] = np.nan
-    one = forecasts(series(), {"single": of_model}, SEASON, 1.0).models["single"]
+    one = forecasts(DATASET, series(), {"single": of_model}, SEASON, 1.0).models["single"]
     assert (one.errors.rmse, one.errors.mae, one.gain, one.verdict) == (math.inf, math.inf, None, "worse")
     assert one.last.median[-1] == math.inf
 

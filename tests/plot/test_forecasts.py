@@ -19,7 +19,7 @@ def forecasts(gains: dict[str, tuple[Estimate | None, Verdict]]) -> Forecasts:
         for name, (gain, verdict) in gains.items()
     }  # fmt: skip
     times = ["2001", "2002", "2003"]
-    return Forecasts(BEST, 3, 0.85, 0.975, times, [1.0, 2.0, 3.0], times[:2], {BEST: baseline}, models)
+    return Forecasts(BEST, 3, 0.2, 0.85, 0.975, times, [1.0, 2.0, 3.0], times[:2], {BEST: baseline}, models)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +66,10 @@ def test_says_first_whether_any_network_beats_the_best_baseline(
     found = forecasts(gains)
     assert sentence(found._replace(starts=5 * ["2001"])) == said
     assert sentence(found) == f"{said} A test part of 2 blocks can show little."
+    assert sentence(found._replace(starts=5 * ["2001"], outside=0.25)) == (
+        f"{said} 25 % of the test part is below or above all that was trained on, where networks seldom follow: "
+        "forecast the changes from row to row instead."
+    )
 
 
 def test_what_comes_next_has_its_spread() -> None:

@@ -101,7 +101,7 @@ def forecasts() -> Forecasts:
         "single": NetworkForecast(better, None, "worse", 0.3, none, none),
     }
     baselines = {"last value": BaselineForecast(theirs, [], [])}
-    return Forecasts("last value", 9, 0.5, 0.95, [], [], [], baselines, models)
+    return Forecasts("last value", 9, 0.0, 0.5, 0.95, [], [], [], baselines, models)
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ from stages.train.exact import trainer
 from stages.train.store import LIMIT, Store, pack, store_folder, unpack
 from stages.train.training import TrainState, start
 from stages.train.workers import Job
-from tests.conftest import TOP, change
+from tests.conftest import TOP, Call, change
 from tests.train.cases import TRAINING, content, mean_task
 
 DATA = mean_task(samples=20, steps=4)
@@ -92,6 +92,13 @@ def test_more_replicates_train_the_new_ones_alone(afresh: Callable[..., object])
     began, trained = run(4, replicates=3)
     assert began == [4, 4, 0]
     assert contents(trained) == afresh(4, 3)
+
+
+def test_the_stage_says_how_many_were_kept(project: Path, call: Call) -> None:
+    assert call(project, "stages.train", "single")[:2] == (0, "")
+    change(project / "params.yaml", "replicates: 3", "replicates: 4")
+    kept = "single: 3 of 4 replicates were trained before, and kept\n"
+    assert call(project, "stages.train", "single")[:2] == (0, kept)
 
 
 def test_more_epochs_train_the_rest_alone_and_fewer_start_from_what_is_not_past_them(

@@ -10,6 +10,7 @@ from tools.git import base_branch, check_top_folder, image_folder
 from tools.review.markdown import markdown
 from tools.review.page import page
 from tools.revisions import WORKSPACE, read_revisions
+from tools.terminal import show
 
 
 def main() -> None:
@@ -36,7 +37,7 @@ def main() -> None:
     revisions = read_revisions(dict.fromkeys(names))
     if len(revisions) < 2:
         raise InputError("nothing to compare: it takes two revisions that can be read")
-    print(markdown(revisions, image_folder, sys.stdout.isatty()), end="")
+    show(markdown(revisions, image_folder, sys.stdout.isatty()))
     if arguments.html:
         write_text(arguments.html, page(revisions))
         print(f"{arguments.html}: open it in a browser, no network needed", file=sys.stderr)

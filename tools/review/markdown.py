@@ -24,7 +24,7 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder, terminal:
     summary = "\n".join(f"- {plain(line)}" for line in compare.summary(revisions))
     parts = [f"## {plain(compare.title(revisions))}", summary]
     if compare.alike(revisions):
-        return "\n\n".join(parts) + "\n"
+        return "\n\n".join(parts)
     for heading, (header, rows) in compare.sections(revisions):
         parts += [f"### {heading}", table(header, rows) if rows else "Nothing."]
     parts.append(plain(compare.legend(revisions)))
@@ -34,11 +34,11 @@ def markdown(revisions: Sequence[Revision], image_folder: ImageFolder, terminal:
         parts.append(
             f"{count_of(len(rows), 'number')} and {count_of(len(differ), 'figure')} not alike; --html FILE shows all."
         )
-        return "\n\n".join(parts) + "\n"
+        return "\n\n".join(parts)
     parts += ["### Figures", figures(revisions, image_folder)]
     if rows:
         parts.append(folded(f"All {len(rows)} numbers that differ", table(header, rows)))
-    return "\n\n".join(parts) + "\n"
+    return "\n\n".join(parts)
 
 
 def figures(revisions: Sequence[Revision], image_folder: ImageFolder) -> str:

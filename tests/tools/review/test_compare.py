@@ -194,7 +194,9 @@ def test_of_a_hundred_forecasts_the_ends_are_shown(revise: Revise) -> None:
 
     def forecasts(last: float) -> Results:
         best = {"last value": BaselineForecast(error, [*map(float, range(99)), last], [0.5])}
-        return results()._replace(forecasts=Forecasts("last value", 100, 0.5, 0.95, [], [], [], best, {}))
+        return results()._replace(
+            forecasts=Forecasts("last value", 100, 0.0, 0.5, 0.95, [], [], [], best, {})
+        )
 
     rows = compare.changed_numbers(
         [revise(results=forecasts(7.0)), revise("idea", results=forecasts(8.0))]

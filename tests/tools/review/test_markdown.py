@@ -78,7 +78,7 @@ def test_of_many_revisions_the_figures_that_differ_fold_away(revise: Revise) -> 
     text = markdown([revise(), *others], nowhere)
     images = " | ".join([f"![losses]({FIGURE})"] * 3)
     assert "<details><summary>1 figures that differ</summary>\n\n| main | one | two |\n" in text
-    assert f"\n| {images} |\n\n</details>\n" in text
+    assert f"\n| {images} |\n\n</details>" in text
 
 
 def test_the_marks_are_explained(revise: Revise) -> None:
@@ -89,7 +89,7 @@ def test_the_marks_are_explained(revise: Revise) -> None:
 def test_on_a_terminal_what_it_cannot_fold_or_show_is_counted(revise: Revise) -> None:
     after = revise("idea", figures={FIGURE: b"2"}, results=SOLVED)
     text = markdown([revise(figures={FIGURE: b"1"}), after], nowhere, terminal=True)
-    assert text.endswith("\n\n1 number and 1 figure not alike; --html FILE shows all.\n")
+    assert text.endswith("\n\n1 number and 1 figure not alike; --html FILE shows all.")
     assert "<details>" not in text
     assert text.startswith(
         markdown([revise(figures={FIGURE: b"1"}), after], nowhere).partition("### Figures")[0]
@@ -99,6 +99,4 @@ def test_on_a_terminal_what_it_cannot_fold_or_show_is_counted(revise: Revise) ->
 def test_numbers_that_differ_fold_away(revise: Revise) -> None:
     text = markdown([revise(), revise("idea", results=SOLVED)], nowhere)
     assert text.count("<details>") == text.count("</details>") == 1
-    assert text.endswith(
-        "| models.single.last.solved | 0.25 (0.1 to 0.4) | 0.3 (0.1 to 0.4) |\n\n</details>\n"
-    )
+    assert text.endswith("| models.single.last.solved | 0.25 (0.1 to 0.4) | 0.3 (0.1 to 0.4) |\n\n</details>")
