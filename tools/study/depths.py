@@ -168,17 +168,18 @@ def step_rows(ran: Ran) -> Iterator[tuple]:
 
 
 def conclusion(early: Sequence[Verdict], last: Sequence[Verdict]) -> str:
-    """Return what a deeper network's verdicts, one a value, say: whether depth pays, or learns sooner, or costs."""
+    """Return what a deeper network's verdicts, one a value, say: whether it ends ahead or behind, or learns sooner."""
+    late = ", seen in the long run alone"
     if "better" in last and "worse" in last:
-        return "depth pays at some and costs at others"
+        return "the deeper ends ahead at some and behind at others"
     if "better" in last:
-        return "depth pays" if "better" in early else "depth pays, seen in the long run alone"
+        return "the deeper ends ahead" + ("" if "better" in early else late)
     if "worse" in last:
-        return "depth costs" if "worse" in early else "depth costs, seen in the long run alone"
+        return "the deeper ends behind" + ("" if "worse" in early else late)
     if "better" in early:
-        return "depth learns sooner, and does not end ahead"
+        return "the deeper learns sooner, and does not end ahead"
     if "worse" in early:
-        return "depth learns later, and does not end behind"
+        return "the deeper learns later, and does not end behind"
     return "inconclusive"
 
 

@@ -1,4 +1,4 @@
-"""reports/study/README.md: the map of where depth pays, from the tables of the studies of `recall`, and the studies."""
+"""reports/study/README.md: the map of who is ahead where, from the tables of the studies of `recall`, and a list."""
 
 from collections.abc import Sequence
 from functools import partial

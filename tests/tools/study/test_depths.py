@@ -214,9 +214,9 @@ def test_the_answer_is_in_the_tables_and_on_the_page(ran: Ran, tmp_path: Path) -
         "parameters solve is 15 (95 % interval 10 to 15) with 1 layer of 13 units, 20 or more with 2 layers of 8 units "
         "and 5 with 4 layers of 5 units, "
         "where linear layers of these sizes end at 12, 14 and 16. Against 1 layer, 2 are ahead at 1 and "
-        "behind at 0 of 4 delays, and after 50 epochs ahead at 0 and behind at 0 of 4 delays: depth pays, seen"
-        " in the long run alone. Against 1 layer, 4 are ahead at 0 and behind at 1 of 4 delays, and after 50 "
-        "epochs ahead at 0 and behind at 0 of 4 delays: depth costs, seen in the long run alone."
+        "behind at 0 of 4 delays, and after 50 epochs ahead at 0 and behind at 0 of 4 delays: the deeper ends ahead, "
+        "seen in the long run alone. Against 1 layer, 4 are ahead at 0 and behind at 1 of 4 delays, and after 50 "
+        "epochs ahead at 0 and behind at 0 of 4 delays: the deeper ends behind, seen in the long run alone."
     )
     page = (tmp_path / "recall/README.md").read_text()
     assert page.split("\n\n")[1] == answer
@@ -285,13 +285,13 @@ def test_the_committed_words_and_figures_are_those_of_the_committed_tables(
 @pytest.mark.parametrize(
     ("early", "last", "text"),
     [
-        ("=+", "=+", "depth pays"),
-        ("==", "=+", "depth pays, seen in the long run alone"),
-        ("-=", "-=", "depth costs"),
-        ("==", "-=", "depth costs, seen in the long run alone"),
-        ("==", "-+", "depth pays at some and costs at others"),
-        ("=+", "==", "depth learns sooner, and does not end ahead"),
-        ("-=", "==", "depth learns later, and does not end behind"),
+        ("=+", "=+", "the deeper ends ahead"),
+        ("==", "=+", "the deeper ends ahead, seen in the long run alone"),
+        ("-=", "-=", "the deeper ends behind"),
+        ("==", "-=", "the deeper ends behind, seen in the long run alone"),
+        ("==", "-+", "the deeper ends ahead at some and behind at others"),
+        ("=+", "==", "the deeper learns sooner, and does not end ahead"),
+        ("-=", "==", "the deeper learns later, and does not end behind"),
         ("==", "==", "inconclusive"),
     ],
 )
