@@ -112,6 +112,11 @@ def test_a_removed_model_is_gone_and_leaves_a_fresh_clones_hashes(
     assert "| wide |" not in (project / "reports/README.md").read_text()
 
 
+def test_another_season_is_evaluated_anew_though_no_window_is_another(project: Path, run: Run) -> None:
+    change(project / "params.yaml", "season: 11", "season: 12")
+    assert "data.series.season" in run("dvc status evaluate", project).stdout
+
+
 def test_wrong_params_say_so_and_checkout_brings_everything_back(project: Path, run: Run) -> None:
     before = files(project, "data", "reports")
     change(project / "params.yaml", "lr: 0.01", "lr: -1")
