@@ -59,7 +59,7 @@ clean: ## remove .venv
 distclean: ## remove all that can be made again: .venv, what is made in data/, DVC's cache and temporary files
 	rm -rf data/params-checked data/dataset.safetensors data/losses data/models
 	rm -rf $(VENV) .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@echo "Left: the experiments without what they trained (dvc exp remove --all-commits), and in your cache folder the compiled trainer and trained replicates (make clear-store)"
+	@echo "Left: the experiments, without what they trained, until the next make and then dvc exp remove --all-commits; and in your cache folder the compiled trainer and trained replicates (make clear-store)"
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand --tabs=20

@@ -216,8 +216,8 @@ def load_params() -> Params:
 def missing_series(path: str) -> InputError:
     """Return the mistake that the file at data.series.path is not there."""
     return InputError(
-        f"{path}: missing; {PATH} names it at data.series.path, and an experiment with --temp or --queue has only what "
-        f"git knows: `git add {path}` first"
+        f"{path}: missing; {PATH} names it at data.series.path. An experiment with --temp or --queue has what git "
+        f"knows alone: if it is there, `git add {path}` first, or name its absolute path"
     )
 
 

@@ -10,7 +10,7 @@ from stages.errors import InputError
 from stages.evaluate.__main__ import memory_needed
 from stages.memory import check_memory, memory_limit
 from stages.params import load_params
-from tests.conftest import TOP, Call
+from tests.conftest import PARAMS, Call
 
 
 def test_memory_limit_is_the_machines() -> None:
@@ -27,7 +27,7 @@ def test_memory_limit_is_a_containers_where_that_is_less(tmp_path: Path) -> None
 
 
 def test_how_much_would_be_drawn_is_no_matter_to_a_forecast() -> None:
-    with contextlib.chdir(TOP):
+    with contextlib.chdir(PARAMS.parent):
         params = load_params()
     many = {"num_samples": 10**12, "test_samples": 10**12}
     drawn, forecast = (

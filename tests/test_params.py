@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 from stages.architecture import GATES
 from stages.errors import InputError, tell
 from stages.params import TASKS, load_params, main
-from tests.conftest import TOP, Run
+from tests.conftest import PARAMS, TOP, Run
 
-COMMITTED = (TOP / "params.yaml").read_text()
+COMMITTED = PARAMS.read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +29,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def line_of(beginning: str) -> int:
-    """Return which line of the committed file begins so."""
+    """Return which line of the file begins so."""
     (line,) = (i for i, text in enumerate(COMMITTED.splitlines(), 1) if text.startswith(beginning))
     return line
 
@@ -76,6 +76,18 @@ def test_the_committed_file_says_what_may_be_chosen(key: str, names: Iterable[st
     assert comments
     for comment in comments:
         assert [name for name in names if not re.search(rf"\b{name}\b", comment)] == []
+
+
+def keys(text: str) -> set[str]:
+    """Return the keys of params, without the names of models."""
+    document = yaml.safe_load(text)
+    series, models = document["data"].get("series") or {}, document.pop("models").values()
+    return {*document, *series, *(key for section in [*document.values(), *models] for key in section)}
+
+
+def test_the_file_at_the_top_has_no_key_that_the_one_here_has_not() -> None:
+    """Whatever it says: its numbers, its models and what it compares are a reader's own."""
+    assert keys((TOP / "params.yaml").read_text()) <= keys(COMMITTED)
 
 
 def test_every_key_of_the_committed_file_has_a_comment() -> None:

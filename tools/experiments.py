@@ -9,7 +9,7 @@ from stages import words
 from stages.params import split_pair
 from tools import dvc
 from tools.git import check_top_folder
-from tools.review.compare import differences, primary
+from tools.review.compare import differences, primary, targets
 from tools.revisions import Revision, read_revision, read_revisions
 from tools.study.studies import PREFIX
 from tools.terminal import show
@@ -36,8 +36,8 @@ def main() -> None:
         "of each have solved the task",
         80,
     )
-    for one in sorted([base, *experiments], key=lambda one: -share(one)):
-        changed = differences(one, base) or "the last commit"
+    for one in sorted([base, *experiments], key=lambda one: place(one, base)):
+        changed = "the last commit" if one is base else changes(one, base)
         question = "" if primary(one) == asked else f"{primary(one)}: "
         found = f"{question + outcome(one):<57}  {'' if one is base else one.name}"
         text += f"\n\n{fill(changed, 80, break_on_hyphens=False)}\n"
@@ -64,10 +64,19 @@ def outcome(one: Revision) -> str:
     return f"{compared}; {shares} % solved"
 
 
-def share(one: Revision) -> float:
-    """Return what experiments are sorted by."""
+def changes(one: Revision, base: Revision) -> str:
+    """Return what an experiment has changed since the last commit, and whether that was for nothing."""
+    changed = differences(one, base)
+    if changed and one.results == base.results:
+        return f"{changed}, which changes nothing that comes out"
+    return changed or "as the last commit"
+
+
+def place(one: Revision, base: Revision) -> tuple[object, ...]:
+    """Return what experiments are sorted by: those of the last commit's targets first, the best of each first."""
     pair = primary(one)
-    return one.results.pairs[pair].last.test.p.value if pair in one.results.pairs else -1
+    share = one.results.pairs[pair].last.test.p.value if pair in one.results.pairs else -1
+    return targets(one) != targets(base), str(targets(one)), -share, differences(one, base), one.name
 
 
 if __name__ == "__main__":

@@ -1,12 +1,13 @@
 """A reader's own series: a CSV file with a header and a row a step, read a row at a time and checked."""
 
 import csv
+from _csv import Reader  # the type of csv.reader's, which csv itself has not
 from array import array
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple, TextIO
+from typing import NamedTuple
 
 import numpy as np
 
@@ -39,16 +40,19 @@ def read_series(series: SeriesParams) -> Series:
     path = Path(series.path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return _parse(file, series)
+            rows = csv.reader(file, strict=True)
+            try:
+                return _parse(rows, series)
+            except csv.Error as error:
+                problem = f"line {rows.line_num}: no CSV ({one_line(error)}); allowed: cells apart by commas"
     except FileNotFoundError:
         raise missing_series(series.path) from None
-    except (UnicodeDecodeError, csv.Error, ValueError) as error:
+    except ValueError as error:
         problem = f"no UTF-8 ({error.reason})" if isinstance(error, UnicodeDecodeError) else one_line(error)
     raise InputError(f"{path}: {problem}")
 
 
-def _parse(file: TextIO, series: SeriesParams) -> Series:
-    rows = csv.reader(file, strict=True)
+def _parse(rows: Reader, series: SeriesParams) -> Series:
     header = [name.strip() for name in next(rows, [])]
     if not header:
         raise ValueError("empty; allowed: a header, and a row a step")

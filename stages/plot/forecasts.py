@@ -50,7 +50,8 @@ def section(found: Forecasts) -> str:
         f"{words.records(_errors(found))}\n\nErrors are of the test part, in the series' own unit, each "
         "network's of its replicate nearest the median; the intervals are over "
         f"{len(found.starts)} consecutive blocks of the test part, since errors that follow each other are alike, and "
-        f"together right 19 times in 20.\n\nAfter {found.times[-1]} comes, with the middle half of the replicates:\n\n"
+        "together right 19 times in 20; 100 % below is an MSE of 0, where they end.\n\n"
+        f"After {found.times[-1]} comes, with the middle half of the replicates:\n\n"
         f"{words.records(_ahead(found))}"
     )
 

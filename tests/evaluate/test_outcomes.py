@@ -15,7 +15,7 @@ from stages.evaluate.predictions import check_against_losses, check_against_torc
 from stages.params import load_params
 from stages.results import Baseline, Estimate, ModelMeasure, Split
 from stages.train.training import start
-from tests.conftest import TOP
+from tests.conftest import PARAMS
 
 Y = np.array([[0.0], [1.0], [2.0], [3.0]], np.float32)  # of variance 1.25, which the constant predictor has
 BASELINE = Baseline(Split(1.25, 1.25), None, Split(1.25, 1.25))
@@ -51,7 +51,7 @@ def test_a_constant_target_is_never_solved() -> None:
 def test_compared_epochs_are_on_the_grid_and_end_with_the_last(
     at_epochs: list[int], earlier: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(TOP)
+    monkeypatch.chdir(PARAMS.parent)
     default = load_params()
     params = default.model_copy(
         update={"evaluate": default.evaluate.model_copy(update={"at_epochs": at_epochs})}

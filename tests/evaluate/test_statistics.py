@@ -1,9 +1,9 @@
 """The statistics against scipy, against their definitions, and by simulation on two-humped outcomes."""
 
-import json
 import math
 from collections.abc import Iterable
 from itertools import combinations
+from pathlib import Path
 from random import Random
 
 import numpy as np
@@ -17,7 +17,6 @@ from scipy import optimize, special, stats
 from stages.evaluate import statistics
 from stages.evaluate.statistics import Array
 from stages.results import Estimate
-from tests.conftest import TOP
 
 SOLVED, BETTER, PLATEAU, WORSE = 1e-5, 1e-3, 4e-3, 4e-2
 HUMPS = np.array([SOLVED, BETTER, PLATEAU, WORSE, np.inf])
@@ -320,12 +319,12 @@ def test_small_arms_without_a_difference_rarely_get_a_verdict_in_all_their_order
 
 
 def real_outcomes() -> Array:
-    """The outcomes of all models in the committed results: (replicates, measures), a measure an MSE at an epoch.
+    """The outcomes of all models in the default run: (replicates, measures), a measure an MSE at an epoch.
 
     The first is the primary question's, the test MSE after the last epoch.
     """
-    table = pd.read_csv(TOP / "reports/outcomes.csv")
-    constant = json.loads((TOP / "reports/details.json").read_text())["baseline"]["mean"]
+    table = pd.read_csv(Path(__file__).with_name("outcomes.csv"))  # a reader's own lie in reports/
+    constant = {"test": 0.00410732, "train": 0.0040276}  # baseline.mean of its details.json
     gone = pd.DataFrame({key: statistics.diverged(table[f"{key}_mse"], constant[key]) for key in constant})
     mse = table[["test_mse", "train_mse"]].mask(gone.any(axis=1), INF)
     mse.index = pd.MultiIndex.from_frame(table[["model", "replicate", "epoch"]])

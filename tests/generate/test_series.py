@@ -75,8 +75,8 @@ def test_tells_the_steps_of_time(times: list[str], steps: tuple[float, float, st
         ("t,y\nMay,2\n", "line 2, column t: found 'May'; allowed: a number, or a date such as 2024-01-31"),
         ("t,y\n,2\n", "line 2, column t: found an empty cell; allowed: a number, or a date"),
         (b"t,y\n1,\xff\n", "no UTF-8 (invalid start byte)"),
-        ('t,y\n1,"2\n', "unexpected end of data"),
-        ('t,y\n1,"2"x\n', "',' expected after '\"'"),
+        ('t,y\n1,"2\n', "line 2: no CSV (unexpected end of data); allowed: cells apart by commas"),
+        ('"t";"y"\n', "line 1: no CSV (',' expected after '\"'); allowed: cells apart by commas"),
     ],
 )
 def test_each_mistake_gets_its_line(content: str | bytes, line: str) -> None:
@@ -88,7 +88,8 @@ def test_each_mistake_gets_its_line(content: str | bytes, line: str) -> None:
 
 def test_a_missing_file_or_a_folder_is_told() -> None:
     with pytest.raises(
-        InputError, match=r"^series\.csv: missing; params\.yaml names it .*`git add series\.csv` first"
+        InputError,
+        match=r"^series\.csv: missing; params\.yaml names it .*`git add series\.csv` first, or name its abs",
     ):
         read_series(SeriesParams.model_validate(SERIES))
     Path("series.csv").mkdir()

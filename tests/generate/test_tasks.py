@@ -15,7 +15,7 @@ from stages.data import Dataset
 from stages.generate.tasks import draw, recall, task
 from stages.params import TASKS, DataParams, Params
 from stages.yaml12 import parse_yaml
-from tests.conftest import TOP
+from tests.conftest import PARAMS, TOP
 
 
 def mean_of(rows: list[list[float]]) -> Fraction:
@@ -116,7 +116,7 @@ def test_target_is_exact_and_rounded_once(name: str, known: Known) -> None:
 @pytest.mark.parametrize("name", KNOWN)
 def test_what_params_allow_can_be_drawn(name: str) -> None:
     """What a task rules out, `Params` refuses: no sequence is too short here."""
-    document, allowed = parse_yaml((TOP / "params.yaml").read_text()), 0
+    document, allowed = parse_yaml(PARAMS.read_text()), 0
     for seq_length, delay in product((1, 2, 3), (None, 0, 1, 2)):
         document["data"] |= {"task": name, "num_samples": 9, "seq_length": seq_length, "delay": delay}
         document["train"]["batch_size"] = None

@@ -30,9 +30,13 @@ def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
     monkeypatch.setattr(experiments, "check_top_folder", lambda: None)
     monkeypatch.setattr(experiments, "read_revision", lambda _: revise())
     # Two of one name, at two commits.
-    listed = "main:\n\te1 [fussy-name]\n\te3 [study-mean-best]\nd0b7ba2:\n\te2 [fussy-name]\n"
+    listed = (
+        "main:\n\te1 [fussy-name]\n\te3 [study-mean-best]\n"
+        "d0b7ba2:\n\te2 [fussy-name]\n\te4 [calm-name]\n\te5 [same-name]\n"
+    )
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, listed))
-    found_by = {("e1", "e2"): [asked, revise("e2", {"train.lr": 0.003})]}
+    idle, other = revise("e2", {"train.lr": 0.003}), revise("calm-name", {"data.task": "recall"}, found)
+    found_by = {("e1", "e2", "calm-name", "same-name"): [other, idle, asked, revise("same-name")]}
     monkeypatch.setattr(experiments, "read_revisions", lambda names: found_by[tuple(names)])
     experiments.main()
     lines = capsys.readouterr().out.splitlines()
@@ -40,5 +44,10 @@ def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
     at = lines.index("evaluate.primary=stacked vs wide")
     assert lines[at + 1].startswith("    stacked vs wide: 100 % (50.1 to 100 %), better; 25 and ")
     assert lines[at + 2] == "    fussy-name"
-    assert lines[lines.index("train.lr=0.003") + 1].endswith("  fussy-name")
-    assert lines.index("the last commit") > at
+    last = lines.index("the last commit")
+    assert last > at
+    # As good as it is, in the order of what changed; those of another task come last, though they are better.
+    assert lines[last + 3] == "as the last commit" and lines[last + 4].endswith("  same-name")
+    assert lines[last + 6] == "train.lr=0.003, which changes nothing that comes out"
+    assert lines[last + 7].endswith("  fussy-name")
+    assert lines[-2] == "data.task=recall" and lines[-1].endswith("  calm-name")

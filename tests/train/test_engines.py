@@ -19,7 +19,7 @@ from stages.train import __main__ as train
 from stages.train import engines, reference
 from stages.train.exact import trainer
 from stages.train.exact.compiled import arithmetic
-from tests.conftest import TOP, Run, change
+from tests.conftest import PARAMS, TOP, Run, change
 from tests.train.cases import TRAINING
 
 
@@ -80,7 +80,7 @@ def test_a_fault_of_our_own_blames_nobody_else(monkeypatch: pytest.MonkeyPatch) 
 def with_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a folder, now the current one, with params.yaml and the data set."""
     monkeypatch.chdir(tmp_path)
-    shutil.copy(TOP / "params.yaml", tmp_path)
+    shutil.copy(PARAMS, tmp_path)
     generate.main()
     return tmp_path
 

@@ -113,7 +113,12 @@ def _folded(value: Any) -> Any:
 
 def differences(revision: Revision, base: Revision) -> str:
     """Return in one line how the params of `revision` differ from the base's, such as "train.lr=0.003"."""
-    return ", ".join(f"{key}={now}" for key, _, now in changed_params([base, revision]).rows)
+    said = []
+    for key, _, now in changed_params([base, revision]).rows:
+        section = key.rpartition(".")[0]
+        removed = not any(other.startswith(f"{section}.") for other in revision.params)
+        said.append(f"{section} removed" if removed else f"{key}={now}")
+    return ", ".join(dict.fromkeys(said))
 
 
 def outcomes(revisions: Sequence[Revision]) -> Table:

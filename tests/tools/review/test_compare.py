@@ -36,6 +36,12 @@ def test_differences_are_one_line_relative_to_the_base(revise: Revise) -> None:
     idea = revise("idea", params={"train.lr": 0.003, "evaluate.compare": []})
     assert compare.differences(idea, revise()) == "train.lr=0.003, evaluate.compare=[]"
     assert compare.differences(revise("same"), revise()) == ""
+    third = {"models.third.hidden_size": 9, "models.third.cell": "gru"}
+    assert compare.differences(revise("less"), revise(params=third)) == "models.third removed"
+    added = "models.third.hidden_size=9, models.third.cell=gru"
+    assert compare.differences(revise(params=third), revise()) == added
+    half = revise(params={"models.third.hidden_size": 9})
+    assert compare.differences(half, revise(params=third)) == f"models.third.cell={compare.ABSENT}"
 
 
 @pytest.mark.parametrize(

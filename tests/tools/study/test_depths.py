@@ -15,7 +15,7 @@ from stages.architecture import Architecture
 from stages.errors import InputError, one_of
 from stages.params import Params, load_params
 from stages.results import Baseline, Split, Verdict
-from tests.conftest import TOP
+from tests.conftest import PARAMS, TOP
 from tests.tools import conftest as made_up
 from tools.study import __main__ as study_command
 from tools.study import depths, duration, experiments, figures, index, studies
@@ -27,7 +27,7 @@ STUDIES_OF_DEPTHS = [name for name, study in studies.STUDIES.items() if study().
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    with contextlib.chdir(TOP):
+    with contextlib.chdir(PARAMS.parent):
         return load_params()
 
 

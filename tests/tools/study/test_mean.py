@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from stages import results
 from stages.params import Params, load_params
 from stages.results import Estimate, Verdict
-from tests.conftest import TOP, Run
+from tests.conftest import PARAMS, TOP, Run
 from tests.tools import conftest as made_up
 from tools.study import experiments, mean, studies
 from tools.study.data_sets import mean_interval, shares_of_spread, variance_shares
@@ -27,7 +27,7 @@ BEST = {"single": 0.003, "stacked": 0.001, "wide": 0.001}
 
 @pytest.fixture(scope="module")
 def params() -> Params:
-    with contextlib.chdir(TOP):
+    with contextlib.chdir(PARAMS.parent):
         return load_params()
 
 

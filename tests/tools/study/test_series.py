@@ -8,7 +8,7 @@ import pytest
 
 from stages.params import Params, load_params
 from stages.results import Estimate, Verdict
-from tests.conftest import TOP
+from tests.conftest import PARAMS, TOP
 from tests.plot.test_forecasts import forecasts
 from tests.tools.study.test_mean import experiment
 from tools.study import experiments, series, studies
@@ -29,7 +29,7 @@ BEST = {"single": 0.003, "stacked": 0.0003, "wide": 0.0001}
 
 @pytest.fixture
 def params() -> Params:
-    with contextlib.chdir(TOP):
+    with contextlib.chdir(PARAMS.parent):
         return load_params()
 
 
