@@ -20,7 +20,7 @@ from stages.errors import InputError, tell
 from stages.params import TASKS, load_params, main
 from tests.conftest import PARAMS, TOP, Run
 
-COMMITTED = PARAMS.read_text()
+COMMITTED, TOPMOST = PARAMS.read_text(), (TOP / "params.yaml").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -72,7 +72,7 @@ def test_committed_file_is_the_experiment() -> None:
 
 @pytest.mark.parametrize(("key", "names"), [("task", TASKS), ("cell", GATES)])
 def test_the_committed_file_says_what_may_be_chosen(key: str, names: Iterable[str]) -> None:
-    comments = re.findall(rf"^ +{key}: \w+ # (.*)", COMMITTED, re.MULTILINE)
+    comments = re.findall(rf"^ +{key}: \w+ # (.*)", f"{COMMITTED}\n{TOPMOST}", re.MULTILINE)
     assert comments
     for comment in comments:
         assert [name for name in names if not re.search(rf"\b{name}\b", comment)] == []
@@ -87,7 +87,7 @@ def keys(text: str) -> set[str]:
 
 def test_the_file_at_the_top_has_no_key_that_the_one_here_has_not() -> None:
     """Whatever it says: its numbers, its models and what it compares are a reader's own."""
-    assert keys((TOP / "params.yaml").read_text()) <= keys(COMMITTED)
+    assert keys(TOPMOST) <= keys(COMMITTED)
 
 
 def test_every_key_of_the_committed_file_has_a_comment() -> None:
