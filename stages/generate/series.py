@@ -1,13 +1,12 @@
 """A reader's own series: a CSV file with a header and a row a step, read a row at a time and checked."""
 
 import csv
-from _csv import Reader  # the type of csv.reader's, which csv itself has not
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 
@@ -40,11 +39,7 @@ def read_series(series: SeriesParams) -> Series:
     path = Path(series.path)
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
-            rows = csv.reader(file, strict=True)
-            try:
-                return _parse(rows, series)
-            except csv.Error as error:
-                problem = f"line {rows.line_num}: no CSV ({one_line(error)}); allowed: cells apart by commas"
+            return _parse(_rows(file), series)
     except FileNotFoundError:
         raise missing_series(series.path) from None
     except ValueError as error:
@@ -52,16 +47,27 @@ def read_series(series: SeriesParams) -> Series:
     raise InputError(f"{path}: {problem}")
 
 
-def _parse(rows: Reader, series: SeriesParams) -> Series:
-    header = [name.strip() for name in next(rows, [])]
+def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
+    """Yield every row with the number of its line. Raises ValueError where the file is no CSV."""
+    rows = csv.reader(file, strict=True)
+    try:
+        for row in rows:
+            yield rows.line_num, row
+    except csv.Error as error:
+        problem = f"line {rows.line_num}: no CSV ({one_line(error)})"
+        raise ValueError(f"{problem}; allowed: cells apart by commas") from None
+
+
+def _parse(rows: Iterator[tuple[int, list[str]]], series: SeriesParams) -> Series:
+    _, first = next(rows, (0, []))
+    header = [name.strip() for name in first]
     if not header:
         raise ValueError("empty; allowed: a header, and a row a step")
     places = [_place(header, name) for name in (series.column, *series.inputs)]
     time = None if series.time is None else _place(header, series.time)
     values, times, lines = array("d"), [], array("q")
     blank = 0
-    for row in rows:
-        line = rows.line_num
+    for line, row in rows:
         if not row:  # allowed after the last one alone
             blank = blank or line
             continue
