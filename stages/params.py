@@ -215,9 +215,12 @@ def load_params() -> Params:
 
 def missing_series(path: str) -> InputError:
     """Return the mistake that the file at data.series.path is not there."""
+    known = (
+        f". An experiment with --temp or --queue has only what git knows: if it is there, `git add {path}` first, or "
+        "name its absolute path"
+    )
     return InputError(
-        f"{path}: missing; {PATH} names it at data.series.path. An experiment with --temp or --queue has what git "
-        f"knows alone: if it is there, `git add {path}` first, or name its absolute path"
+        f"{path}: missing; {PATH} names it at data.series.path{'' if Path(path).is_absolute() else known}"
     )
 
 

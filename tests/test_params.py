@@ -85,6 +85,17 @@ def keys(text: str) -> set[str]:
     return {*document, *series, *(key for section in [*document.values(), *models] for key in section)}
 
 
+def comments(text: str) -> set[str]:
+    """Return what is said of keys, those of models left out."""
+    return set(
+        re.findall(r" # (.*)", re.sub(r"^models:.*?(?=\ntrain:)", "", text, flags=re.DOTALL | re.MULTILINE))
+    )
+
+
+def test_the_file_at_the_top_says_of_keys_what_is_said_here() -> None:
+    assert comments(COMMITTED) <= comments(TOPMOST)
+
+
 def test_the_file_at_the_top_has_no_key_that_the_one_here_has_not() -> None:
     """Whatever it says: its numbers, its models and what it compares are a reader's own."""
     assert keys(TOPMOST) <= keys(COMMITTED)

@@ -1,4 +1,4 @@
-"""`python -m tools.experiments`: the experiments but those of studies, best first, in 80 columns.
+"""`python -m tools.experiments`: the experiments but those of studies, in 80 columns.
 
 What changed comes before what came out, for which DVC's own table has no setting.
 """
@@ -18,7 +18,7 @@ INDENT = "    "
 
 
 def main() -> None:
-    """Print two lines for the last commit and two for each experiment, best first."""
+    """Print two lines for the last commit and two for each experiment, in the order of `place`."""
     check_top_folder()
     base = read_revision("HEAD")
     asked = primary(base)
@@ -37,7 +37,7 @@ def main() -> None:
         80,
     )
     for one in sorted([base, *experiments], key=lambda one: place(one, base)):
-        changed = "the last commit" if one is base else changes(one, base)
+        changed = changes(one, base)
         question = "" if primary(one) == asked else f"{primary(one)}: "
         found = f"{question + outcome(one):<57}  {'' if one is base else one.name}"
         text += f"\n\n{fill(changed, 80, break_on_hyphens=False)}\n"
@@ -66,17 +66,28 @@ def outcome(one: Revision) -> str:
 
 def changes(one: Revision, base: Revision) -> str:
     """Return what an experiment has changed since the last commit, and whether that was for nothing."""
+    if one is base:
+        stale = f", not run since {', '.join(base.not_run)} changed" if base.not_run else ""
+        return f"the last commit{stale}"
     changed = differences(one, base)
-    if changed and one.results == base.results:
-        return f"{changed}, which changes nothing that comes out"
-    return changed or "as the last commit"
+    same = (one.results, one.figures, one.not_run, base.not_run) == (base.results, base.figures, [], [])
+    if changed:
+        return f"{changed}, which changes nothing that comes out" if same else changed
+    return "as the last commit" if same else "the params of the last commit"
 
 
 def place(one: Revision, base: Revision) -> tuple[object, ...]:
-    """Return what experiments are sorted by: those of the last commit's targets first, the best of each first."""
+    """Return what is sorted by: first what predicts as the last commit does, and of each the best first."""
     pair = primary(one)
     share = one.results.pairs[pair].last.test.p.value if pair in one.results.pairs else -1
-    return targets(one) != targets(base), str(targets(one)), -share, differences(one, base), one.name
+    return (
+        targets(one) != targets(base),
+        str(targets(one)),
+        -share,
+        differences(one, base),
+        one is not base,
+        one.name,
+    )
 
 
 if __name__ == "__main__":

@@ -48,7 +48,7 @@ def forecasts(
     """Return what baselines and models came to.
 
     Args:
-        dataset: the scaled targets.
+        dataset: the scaled windows, the column that is predicted first, and targets.
         series: the targets and the baselines' forecasts.
         predicted: by each model.
         season: rows of a season, 1 for none.
@@ -57,7 +57,9 @@ def forecasts(
     y, (best, solved_r2) = series.y_true, best_baseline(series, variance)
     blocks = block_starts(len(y), max(season, series.x_next.shape[0]))
     naive_mae, level = float(series.naive_mae[0]), statistics.widened(LEVEL, len(predicted))
-    outside = (dataset.y_test < dataset.y_train.min()) | (dataset.y_test > dataset.y_train.max())
+    # The first rows of the training part are no targets, but stand in its windows.
+    trained = np.append(dataset.x_train[:, :, 0], dataset.y_train)
+    outside = (dataset.y_test < trained.min()) | (dataset.y_test > trained.max())
     by_baseline = {
         name: BaselineForecast(
             errors(of_test - y, naive_mae, blocks), of_test[-SHOWN:].tolist(), ahead.tolist()

@@ -49,13 +49,14 @@ def read_series(series: SeriesParams) -> Series:
 
 def _rows(file: TextIO) -> Iterator[tuple[int, list[str]]]:
     """Yield every row with the number of its line. Raises ValueError where the file is no CSV."""
-    rows = csv.reader(file, strict=True)
+    rows, begins = csv.reader(file, strict=True), 1
     try:
         for row in rows:
             yield rows.line_num, row
+            begins = rows.line_num + 1
     except csv.Error as error:
-        problem = f"line {rows.line_num}: no CSV ({one_line(error)})"
-        raise ValueError(f"{problem}; allowed: cells apart by commas") from None
+        allowed = "cells apart by commas, and every quote closed"
+        raise ValueError(f"line {begins}: no CSV ({one_line(error)}); allowed: {allowed}") from None
 
 
 def _parse(rows: Iterator[tuple[int, list[str]]], series: SeriesParams) -> Series:

@@ -33,7 +33,7 @@ def sentence(found: Forecasts) -> str:
     blocks, warnings = len(found.starts), ""
     if blocks < FEW_BLOCKS:
         warnings += f" A test part of {words.count_of(blocks, 'block')} can show little."
-    if found.outside >= MUCH_OUTSIDE:
+    if found.outside >= MUCH_OUTSIDE and not ahead:
         warnings += (
             f" {percent(found.outside)} of the test part is below or above all that was trained on, where networks "
             "seldom follow: forecast the changes from row to row instead."
@@ -50,8 +50,7 @@ def section(found: Forecasts) -> str:
         f"{words.records(_errors(found))}\n\nErrors are of the test part, in the series' own unit, each "
         "network's of its replicate nearest the median; the intervals are over "
         f"{len(found.starts)} consecutive blocks of the test part, since errors that follow each other are alike, and "
-        "together right 19 times in 20; 100 % below is an MSE of 0, where they end.\n\n"
-        f"After {found.times[-1]} comes, with the middle half of the replicates:\n\n"
+        f"together right 19 times in 20.\n\nAfter {found.times[-1]} comes, with the middle half of the replicates:\n\n"
         f"{words.records(_ahead(found))}"
     )
 

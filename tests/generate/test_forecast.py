@@ -311,6 +311,15 @@ def test_a_network_beats_every_line_where_the_series_is_chaotic(tmp_path: Path) 
     assert re.search(
         r"single replicates have done as well as the (linear|ridge) autoregression \(test R2", page
     )
+    assert "all that was trained on" not in page
+
+
+@pytest.mark.slow
+def test_of_a_trend_the_verdict_says_that_the_test_part_lies_outside(tmp_path: Path) -> None:
+    # Of 80 rows the last 24 are tested on, of which the first 5 are no targets, and 4 of the 19 others are of the past.
+    y = [*range(61), *range(4), *range(65, 80)]
+    found = run_forecast(tmp_path, "y\n" + "".join(f"{value}\n" for value in y))
+    assert " 79 % of the test part is below or above all that" in found["reports/README.md"].decode()
 
 
 def test_sunspots_are_as_they_were() -> None:

@@ -75,7 +75,8 @@ def test_tells_the_steps_of_time(times: list[str], steps: tuple[float, float, st
         ("t,y\nMay,2\n", "line 2, column t: found 'May'; allowed: a number, or a date such as 2024-01-31"),
         ("t,y\n,2\n", "line 2, column t: found an empty cell; allowed: a number, or a date"),
         (b"t,y\n1,\xff\n", "no UTF-8 (invalid start byte)"),
-        ('t,y\n1,"2\n', "line 2: no CSV (unexpected end of data); allowed: cells apart by commas"),
+        ('t,y\n1,"2\n', "line 2: no CSV (unexpected end of data); allowed: cells apart by commas, and every"),
+        ('t,y\n1,2\n2,"3\n3,4\n', "line 3: no CSV (unexpected end of data)"),
         ('"t";"y"\n', "line 1: no CSV (',' expected after '\"'); allowed: cells apart by commas"),
     ],
 )

@@ -5,7 +5,7 @@ import pytest
 from stages.results import Estimate, Forecasts
 from tests.tools.conftest import Revise, model, pair, results
 from tools import experiments
-from tools.experiments import outcome
+from tools.experiments import changes, outcome, place
 
 
 def test_a_pair_that_an_experiment_has_not_says_why(revise: Revise) -> None:
@@ -30,13 +30,9 @@ def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
     monkeypatch.setattr(experiments, "check_top_folder", lambda: None)
     monkeypatch.setattr(experiments, "read_revision", lambda _: revise())
     # Two of one name, at two commits.
-    listed = (
-        "main:\n\te1 [fussy-name]\n\te3 [study-mean-best]\n"
-        "d0b7ba2:\n\te2 [fussy-name]\n\te4 [calm-name]\n\te5 [same-name]\n"
-    )
+    listed = "main:\n\te1 [fussy-name]\n\te3 [study-mean-best]\nd0b7ba2:\n\te2 [fussy-name]\n"
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: subprocess.CompletedProcess([], 0, listed))
-    idle, other = revise("e2", {"train.lr": 0.003}), revise("calm-name", {"data.task": "recall"}, found)
-    found_by = {("e1", "e2", "calm-name", "same-name"): [other, idle, asked, revise("same-name")]}
+    found_by = {("e1", "e2"): [asked, revise("e2", {"train.lr": 0.003})]}
     monkeypatch.setattr(experiments, "read_revisions", lambda names: found_by[tuple(names)])
     experiments.main()
     lines = capsys.readouterr().out.splitlines()
@@ -44,10 +40,39 @@ def test_another_question_stands_before_its_answer_and_no_line_is_too_long(
     at = lines.index("evaluate.primary=stacked vs wide")
     assert lines[at + 1].startswith("    stacked vs wide: 100 % (50.1 to 100 %), better; 25 and ")
     assert lines[at + 2] == "    fussy-name"
-    last = lines.index("the last commit")
-    assert last > at
-    # As good as it is, in the order of what changed; those of another task come last, though they are better.
-    assert lines[last + 3] == "as the last commit" and lines[last + 4].endswith("  same-name")
-    assert lines[last + 6] == "train.lr=0.003, which changes nothing that comes out"
-    assert lines[last + 7].endswith("  fussy-name")
-    assert lines[-2] == "data.task=recall" and lines[-1].endswith("  calm-name")
+    assert lines[-2].startswith("train.lr=0.003") and lines[-1].endswith("  fussy-name")
+    assert lines.index("the last commit") > at
+
+
+def test_what_changed_says_where_it_was_for_nothing_and_what_was_not_run(revise: Revise) -> None:
+    base, drawn = revise(), revise("drawn", {"train.lr": 0.003}, figures={})
+    assert changes(base, base) == "the last commit"
+    assert changes(revise("same"), base) == "as the last commit"
+    assert changes(revise("other", figures={}), base) == "the params of the last commit"
+    assert (
+        changes(revise("idle", {"train.lr": 0.003}), base)
+        == "train.lr=0.003, which changes nothing that comes out"
+    )
+    assert changes(drawn, base) == "train.lr=0.003"
+    stale = revise(not_run=["train.epochs"])
+    assert changes(stale, stale) == "the last commit, not run since train.epochs changed"
+    assert changes(revise("same"), stale) == "the params of the last commit"
+    assert changes(revise("idle", {"train.lr": 0.003}), stale) == "train.lr=0.003"
+
+
+def test_what_predicts_as_the_last_commit_does_comes_first_then_each_task_the_best_first(
+    revise: Revise,
+) -> None:
+    base, better = revise("main"), results(stacked_vs_single=pair(Estimate(1.0, 0.5, 1.0), "better"))
+    expected = [
+        revise("first", {"train.lr": 0.1}, better),
+        base,
+        revise("0-as-good"),
+        revise("1-as-good"),
+        revise("another", {"train.lr": 0.003}),
+        revise("delay", {"data.task": "adding"}, better),
+        revise("longer", {"data.task": "adding"}),
+        revise("best", {"data.task": "recall"}, better),
+    ]
+    backwards = list(reversed(expected))
+    assert sorted(backwards, key=lambda one: place(one, base)) == expected

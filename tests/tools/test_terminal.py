@@ -4,13 +4,19 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.conftest import TOP
 
 
-def test_a_reader_who_has_gone_is_no_mistake() -> None:
+@pytest.mark.parametrize(
+    "command", [["-c", "from tools.terminal import show\nshow('x')\nprint('y')"], ["-m", "tools.study"]]
+)
+def test_a_reader_who_has_gone_is_no_mistake(command: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-c", "from tools.terminal import show\nshow('x' * 100_000)\nprint('y')"]
-    done = subprocess.run(command, cwd=TOP, stdout=writing, stderr=subprocess.PIPE, text=True)
+    done = subprocess.run(
+        [sys.executable, *command], cwd=TOP, stdout=writing, stderr=subprocess.PIPE, text=True
+    )
     os.close(writing)
     assert (done.returncode, done.stderr) == (0, "")

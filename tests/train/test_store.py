@@ -99,6 +99,8 @@ def test_the_stage_says_how_many_were_kept(project: Path, call: Call) -> None:
     change(project / "params.yaml", "replicates: 3", "replicates: 4")
     kept = "single: 3 of 4 replicates were trained before, and kept\n"
     assert call(project, "stages.train", "single")[:2] == (0, kept)
+    change(project / "params.yaml", "epochs: 4", "epochs: 5")
+    assert call(project, "stages.train", "single")[:2] == (0, "")
 
 
 def test_more_epochs_train_the_rest_alone_and_fewer_start_from_what_is_not_past_them(

@@ -115,9 +115,11 @@ def differences(revision: Revision, base: Revision) -> str:
     """Return in one line how the params of `revision` differ from the base's, such as "train.lr=0.003"."""
     said = []
     for key, _, now in changed_params([base, revision]).rows:
-        section = key.rpartition(".")[0]
-        removed = not any(other.startswith(f"{section}.") for other in revision.params)
-        said.append(f"{section} removed" if removed else f"{key}={now}")
+        model = key.rpartition(".")[0]
+        removed = key.startswith("models.") and not any(
+            other.startswith(f"{model}.") for other in revision.params
+        )
+        said.append(f"{model} removed" if removed else f"{key}={now}")
     return ", ".join(dict.fromkeys(said))
 
 

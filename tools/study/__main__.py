@@ -15,12 +15,13 @@ from tools.study import index
 from tools.study.duration import announcement
 from tools.study.experiments import run_study
 from tools.study.studies import FOLDER, STUDIES, listing
+from tools.terminal import show
 
 
 def main() -> None:
     """Run the study that the command line names, write its page and print its answer; or list what there is."""
     if not sys.argv[1:]:
-        print(listing())
+        show(listing())
         return
     name = one_of(STUDIES, sys.argv[1:], "make study STUDY=NAME")
     study = STUDIES[name]()

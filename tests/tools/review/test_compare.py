@@ -36,12 +36,18 @@ def test_differences_are_one_line_relative_to_the_base(revise: Revise) -> None:
     idea = revise("idea", params={"train.lr": 0.003, "evaluate.compare": []})
     assert compare.differences(idea, revise()) == "train.lr=0.003, evaluate.compare=[]"
     assert compare.differences(revise("same"), revise()) == ""
-    third = {"models.third.hidden_size": 9, "models.third.cell": "gru"}
-    assert compare.differences(revise("less"), revise(params=third)) == "models.third removed"
-    added = "models.third.hidden_size=9, models.third.cell=gru"
-    assert compare.differences(revise(params=third), revise()) == added
-    half = revise(params={"models.third.hidden_size": 9})
-    assert compare.differences(half, revise(params=third)) == f"models.third.cell={compare.ABSENT}"
+    fourth = {"models.third-2.cell": "gru"}
+    third = {"models.third.hidden_size": 9, "models.third.cell": "gru", **fourth}
+    assert compare.differences(revise(params=fourth), revise(params=third)) == "models.third removed"
+    assert (
+        compare.differences(revise(), revise(params=third)) == "models.third removed, models.third-2 removed"
+    )
+    half = revise(params={"models.third.hidden_size": 9, "models.third-2.cell": "lstm"})
+    assert compare.differences(half, revise(params=third)) == (
+        f"models.third.cell={compare.ABSENT}, models.third-2.cell=lstm"
+    )
+    gone = revise(params={"data.series.path": "mine.csv"})
+    assert compare.differences(revise(), gone) == f"data.series.path={compare.ABSENT}"
 
 
 @pytest.mark.parametrize(
