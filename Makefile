@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 .PHONY: repro test fuzz prove experiments bench study store clear-store lint lock clean distclean help
 .DEFAULT_GOAL := repro
 
-repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (also plain `make`)
+repro: $(VENV)/run-time ## set up, run the pipeline, print the answer (plain make)
 	@python -m stages.params
 	@dvc repro
 	@git config user.email >/dev/null || printf "\nNo git identity, which git commit needs, and dvc exp run where params.yaml has changed:\n  git config --global user.name 'Your Name'\n  git config --global user.email you@example.org\n"
@@ -18,19 +18,19 @@ repro: $(VENV)/run-time ## set up .venv, run the pipeline, print the answer (als
 test: $(VENV)/tests ## run the tests
 	@pytest
 
-fuzz: $(VENV)/tests ## try the tests of odd input with thousands of cases each, others each time
+fuzz: $(VENV)/tests ## try the tests of odd input with thousands of cases each
 	@pytest -m fuzz --hypothesis-profile fuzz --hypothesis-show-statistics
 
-prove: $(VENV)/run-time ## run HEAD from nothing and say whether its results come out again
+prove: $(VENV)/run-time ## run HEAD from nothing, say whether its results come out
 	@python -m tools.prove
 
-experiments: $(VENV)/run-time ## list the experiments: what changed in each, and what came out
+experiments: $(VENV)/run-time ## list experiments: what changed, and what came out
 	@python -m tools.experiments
 
 bench: $(VENV)/tests ## measure speed
 	@python -m tools.bench
 
-study: $(VENV)/run-time ## run a study, make study STUDY=recall-quick for one; without, list them
+study: $(VENV)/run-time ## run a study (STUDY=recall-quick); without, list them
 	@python -m tools.study $(STUDY)
 
 store: $(VENV)/run-time ## show how large the store of trained replicates is
@@ -45,7 +45,7 @@ lint: $(VENV)/tests ## check style and types
 	@mypy
 
 # With uv on PATH. torch's CUDA packages stay out, since its CPU build must not bring them along.
-lock: ## resolve requirements.in to requirements.txt, and tests/ likewise
+lock: ## resolve each requirements.in to requirements.txt
 	@for name in requirements tests/requirements; do \
 		uv pip compile --quiet --universal --python-version 3.11 --no-header --annotation-style line \
 			$$name.in --output-file $$name.txt && \
@@ -56,10 +56,10 @@ clean: ## remove .venv
 	rm -rf $(VENV)
 	@echo "Left: data/, .dvc/cache and review.html, which make distclean removes too, and trained replicates (make store, make clear-store)"
 
-distclean: ## remove all that can be made again: .venv, what is made in data/, DVC's cache and temporary files
+distclean: ## remove all that can be made again, DVC's cache too
 	rm -rf data/params-checked data/dataset.safetensors data/losses data/models
 	rm -rf $(VENV) .dvc/cache .dvc/tmp dvc_plots review.html .pytest_cache .mypy_cache .ruff_cache .hypothesis
-	@echo "Left: the experiments, without what they trained, until the next make and then dvc exp remove --all-commits; and in your cache folder the compiled trainer and trained replicates (make clear-store)"
+	@echo "Left: the experiments, without what they trained (after the next make, dvc exp remove --all-commits removes them), and in your cache folder the compiled trainer and trained replicates (make clear-store)"
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' Makefile | expand --tabs=20

@@ -4,6 +4,8 @@ Training amplifies rounding, so that two correct trainers part sooner or later. 
 trainer and PyTorch in float32 stands the one between PyTorch in float32 and PyTorch in float64.
 """
 
+from argparse import ArgumentParser
+
 import numpy as np
 
 from stages.architecture import Architecture
@@ -31,6 +33,7 @@ def losses(name: str, num_layers: int, lr: float) -> list[np.ndarray]:
 
 def main() -> None:
     """Print a table: a row a model and step size, the largest relative difference up to each epoch."""
+    ArgumentParser(prog="python -m tools.agreement", description=main.__doc__).parse_args()
     print(f"| model, step size | {' | '.join(f'{epochs} epochs' for epochs in EPOCHS)} |")
     print(f"| --- |{' ---: |' * len(EPOCHS)}")
     for name, num_layers in (("single", 1), ("stacked", 2)):

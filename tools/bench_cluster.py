@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
+from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -71,6 +72,7 @@ def seconds(job: Job, replicates: int, address: str | None = None) -> float:
 
 def main() -> None:
     """Print a table, then the memory."""
+    ArgumentParser(prog="python -m tools.bench_cluster", description=main.__doc__).parse_args()
     dataset = draw(load_params().data)
     training = Training(epochs=1000, lr=0.01, batch_size=None, clip_norm=None, eval_every=10)
     job = Job("bench", dataset, Architecture("rnn_tanh", 1, 32, 1), training)

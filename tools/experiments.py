@@ -56,9 +56,9 @@ def outcome(one: Revision) -> str:
         return f"none, for want of {absent[0]}" if absent else "none, since the two were not compared"
     compared = words.outcome(one.results.pairs[pair].last.test)
     if forecasts := one.results.forecasts:
-        best = forecasts.models[forecasts.best_model()].errors.rmse
-        baseline = forecasts.baselines[forecasts.best].errors.rmse
-        return f"{compared}; RMSE {words.number(best)}, baseline {words.number(baseline)}"
+        name = forecasts.best_model()
+        best, baseline = (forecasts.errors()[one].rmse for one in (name, forecasts.best))
+        return f"{compared}; RMSE of {name} {words.number(best)}, of the baseline {words.number(baseline)}"
     of_models = (one.results.models[name].last.solved.value for name in split_pair(pair))
     shares = " and ".join(words.percent(share).removesuffix(" %") for share in of_models)
     return f"{compared}; {shares} % solved"

@@ -4,6 +4,7 @@ A model is trained once undisturbed, then TIMES times (20) with each fault, afte
 Lost means that this second run fails, trains what was finished before, or leaves another byte, or a file too many.
 """
 
+import argparse
 import os
 import random
 import resource
@@ -116,7 +117,9 @@ FAULTS: dict[str, Callable[[Project, random.Random, float], None]] = {
 
 def main() -> None:
     """Print a row a fault: how often it was tried, and how often something was lost."""
-    times, chance = int((sys.argv[1:] or ["20"])[0]), random.Random(0)
+    parser = argparse.ArgumentParser(prog="python -m tools.faults", description=main.__doc__)
+    parser.add_argument("times", type=int, nargs="?", default=20, help="of each fault")
+    times, chance = parser.parse_args().times, random.Random(0)
     with TemporaryDirectory(prefix="faults-") as folder:
         project = Project(Path(folder))
         project.finish()  # compiles, where it must

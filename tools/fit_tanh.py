@@ -1,6 +1,7 @@
 """Find the polynomial in `tanh`, which is that of degree 4 in float32: python -m tools.fit_tanh."""
 
 import math
+from argparse import ArgumentParser
 
 import numpy as np
 
@@ -33,5 +34,6 @@ def fit(degree: int) -> np.ndarray:
 
 
 if __name__ == "__main__":
+    ArgumentParser(prog="python -m tools.fit_tanh", description=__doc__).parse_args()
     for degree in (3, 4, 5):
         print(degree, fit(degree), np.abs(error(fit(degree))).max())

@@ -6,6 +6,7 @@ then sees as changed is not proved. The folder that this is called in stays as i
 
 import os
 import sys
+from argparse import ArgumentParser
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,6 +21,7 @@ from tools.study.studies import FOLDER as STUDY
 
 def main() -> None:
     """Say whether HEAD is proved; DVC's own output goes to stderr."""
+    ArgumentParser(prog="python -m tools.prove", description=main.__doc__).parse_args()
     check_top_folder()
     commit = git("rev-parse", "--short", "HEAD")
     with TemporaryDirectory(prefix="prove-") as folder:

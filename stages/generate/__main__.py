@@ -1,5 +1,7 @@
 """`python -m stages.generate`: draw the sequences and their targets, or cut them from the reader's own series."""
 
+import sys
+
 from stages.data import write_dataset
 from stages.generate.tasks import make
 from stages.params import load_params
@@ -7,7 +9,10 @@ from stages.params import load_params
 
 def main() -> None:
     """Write data/dataset.safetensors as `data:` in params.yaml says."""
-    write_dataset(*make(load_params().data))
+    data = load_params().data
+    if not data.forecast:
+        print(f"data.task {data.task} draws its sequences; data.series is no matter", file=sys.stderr)
+    write_dataset(*make(data))
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """reports/README.md: what a forge shows on opening the folder. The verdict first, then figures, then all numbers."""
 
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -73,8 +74,7 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
     names = split_pair(params.evaluate.primary)
     if first.solved.value == second.solved.value == 0:
         scores = (
-            f"{'undefined' if outcome.test.r2 is None else number(outcome.test.r2)} for {name}"
-            for name, outcome in zip(names, (first, second), strict=True)
+            f"{_median_r2(outcome)} for {name}" for name, outcome in zip(names, (first, second), strict=True)
         )
         simple, r2 = words.CONSTANT, "0"
         if results.forecasts:
@@ -86,6 +86,13 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
         for name, outcome in zip(names, (first, second), strict=True)
     )
     return f"{' and '.join(shares)} replicates have {_success(results)} ({solved(results, params)})"
+
+
+def _median_r2(outcome: ModelOutcome) -> str:
+    """Return the R2 of the median, or why there is none."""
+    if outcome.test.r2 is None:
+        return "undefined, as most diverged," if outcome.test.median == math.inf else "undefined"
+    return number(outcome.test.r2)
 
 
 def _success(results: Results) -> str:

@@ -77,6 +77,16 @@ def test_an_inconclusive_verdict_says_what_would_have_been_seen() -> None:
     )
 
 
+def test_where_most_diverged_the_missing_r2_says_so() -> None:
+    gone, flat = (ModelMeasure(median, None, Estimate(median)) for median in (math.inf, 0.001))
+    neither = [model(0, None)._replace(test=measure) for measure in (gone, flat)]
+    models = dict(zip(MODELS, (Model(9, 9, outcome, {}) for outcome in neither), strict=False))
+    assert verdict(INCONCLUSIVE._replace(models=models), params()).startswith(
+        "After 1,000 epochs neither stacked nor single has solved the task (median test R2 undefined for stacked and "
+        "undefined, as most diverged, for single; the constant predictor has 0), and stacked beats"
+    )
+
+
 @pytest.mark.parametrize("word", ["better", "worse"])
 def test_a_clear_verdict_stands_alone(word: Verdict) -> None:
     clear = results((1, 0), pair(0.9, 0.8, 0.95, word))

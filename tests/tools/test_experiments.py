@@ -19,7 +19,7 @@ def test_of_forecasts_the_errors_stand_in_place_of_the_shares_solved(
     revise: Revise, forecasts: Forecasts
 ) -> None:
     said = outcome(revise(results=results()._replace(forecasts=forecasts)))
-    assert said.endswith("; RMSE 20.8, baseline 19.3")
+    assert said.endswith("; RMSE of single 20.8, of the baseline 19.3")
 
 
 def test_another_question_stands_before_its_answer_and_no_line_is_too_long(

@@ -15,6 +15,7 @@ from stages.errors import InputError
 from stages.params import Params, explain
 from stages.results import Results
 from tools.dvc import dvc, experiments
+from tools.git import git
 from tools.revisions import Files
 from tools.study.studies import FRESH_SEED, PREFIX, SELECTION_SEED, Run, Study
 
@@ -154,13 +155,14 @@ def run_experiment(name: str, set_params: Sequence[str]) -> Experiment:
     flags = [flag for change in set_params for flag in ("--set-param", change)]
     command = ["exp", "run", "--temp", "--name", name, *flags]
     print(f"Experiment {name}", file=sys.stderr)
+    head = git("rev-parse", "HEAD")  # which a commit moves while this runs
     if dvc(*command):
         raise InputError(f"dvc {' '.join(command)}: failed, see above")
-    return read_experiment(name)
+    return read_experiment(name, head)
 
 
-def read_experiment(name: str) -> Experiment:
-    """Return the reports of the DVC experiment `name` at HEAD, whatever branch has that name too."""
-    files = Files({name: commit for commit, name in experiments().items()}[name])
+def read_experiment(name: str, head: str) -> Experiment:
+    """Return the reports of the DVC experiment `name` of the commit `head`, whatever branch has that name too."""
+    files = Files({name: commit for commit, name in experiments("--rev", head).items()}[name])
     outcomes, comparisons = files.table("outcomes"), files.table("comparisons")
     return Experiment(files.results(), outcomes, comparisons[comparisons["epoch"].isin(outcomes["epoch"])])

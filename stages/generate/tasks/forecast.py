@@ -165,7 +165,10 @@ def make(series: Series, data: DataParams) -> tuple[Dataset, Forecast]:
     targets = np.arange(parts.test.start + T - 1 + horizon, rows)
     ahead = np.arange(rows, rows + horizon)
 
-    baselines = {"last value": tuple(y[at - horizon] for at in (targets, ahead))}
+    baselines = {
+        "training mean": tuple(np.full(len(at), mean[0]) for at in (targets, ahead)),
+        "last value": tuple(y[at - horizon] for at in (targets, ahead)),
+    }
     if params.season is not None:
         # The last season that is known at the window's last row (Forecasting: Principles and Practice, section 5.2).
         back = params.season * -(-horizon // params.season)

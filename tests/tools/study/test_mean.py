@@ -241,9 +241,12 @@ def test_an_experiments_reports_are_read_from_dvc(
     compared: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(compared)
-    assert run("git branch idea", compared).returncode == 0  # of the same name, and another commit
-    found = read_experiment("idea")
-    assert run("git branch --delete idea", compared).returncode == 0
+    head = run("git rev-parse HEAD", compared).stdout.strip()
+    # A branch of the same name and another commit, and a commit since.
+    aside = "git branch idea && git commit --quiet --allow-empty --message Later"
+    assert run(aside, compared).returncode == 0
+    found = read_experiment("idea", head)
+    assert run("git branch --delete idea && git reset --quiet --soft HEAD~1", compared).returncode == 0
     idea = run("git for-each-ref --format '%(objectname)' 'refs/exps/*/*/idea'", compared).stdout.split()[0]
     assert found.results == results.parse(run(f"git show {idea}:reports/details.json", compared).stdout)
     assert found.comparisons["pair"].unique().tolist() == PAIRS
