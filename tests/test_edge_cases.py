@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
             {"num_samples": 1, "test_samples": 1, "seq_length": 1, "epochs": 1},
             r"After 1 epoch neither .*: inconclusive, since too few replicates tell nothing \(it takes 5 at least\)\.",
         ),
-        ({"lr": "1.0e+30"}, r"\(median test R2 undefined for stacked and undefined for single; the constant"),
+        ({"lr": "1.0e+30"}, r"\(median test R2 diverged for stacked and diverged for single; the constant"),
     ],
     ids=["one replicate", "constant target and one step", "all diverged"],
 )

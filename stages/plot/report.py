@@ -91,7 +91,7 @@ def _learned(first: ModelOutcome, second: ModelOutcome, results: Results, params
 def _median_r2(outcome: ModelOutcome) -> str:
     """Return the R2 of the median, or why there is none."""
     if outcome.test.r2 is None:
-        return "undefined, as most diverged," if outcome.test.median == math.inf else "undefined"
+        return "diverged" if outcome.test.median == math.inf else "undefined"
     return number(outcome.test.r2)
 
 

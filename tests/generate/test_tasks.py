@@ -5,6 +5,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from fractions import Fraction
 from itertools import pairwise, product
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from stages.data import Dataset
 from stages.generate.tasks import draw, recall, task
 from stages.params import TASKS, DataParams, Params
 from stages.yaml12 import parse_yaml
-from tests.conftest import PARAMS, TOP
+from tests.conftest import PARAMS, TOP, Call
 
 
 def mean_of(rows: list[list[float]]) -> Fraction:
@@ -244,3 +245,8 @@ def test_no_linear_network_recalls_beyond_the_line(num_layers: int, hidden_size:
     numerator = np.convolve(below, np.array(response, dtype=object))[:40]
     degree = max(power for power, coefficient in enumerate(numerator) if coefficient)
     assert degree == recall.linear_reach(hidden_size, num_layers)
+
+
+def test_a_drawn_task_says_that_a_series_is_no_matter(project: Path, call: Call) -> None:
+    said = "data.task mean draws its sequences; data.series is no matter\n"
+    assert call(project, "stages.generate")[:2] == (0, said)
