@@ -116,6 +116,8 @@ def test_naive_baselines_and_the_scale_of_mase_are_those_of_pandas(horizon: int,
     again = Again(given, 3, horizon, train=72, validation=24)
     at = again.parts["test"].index
     found = dict(zip(more.names, zip(more.baselines, more.baselines_next, strict=True), strict=True))
+    for said, length in zip(found["training mean"], (len(at), horizon), strict=True):
+        np.testing.assert_allclose(said, np.full(length, again.past.mean()), rtol=1e-12)
     last, ahead = found["last value"]
     np.testing.assert_array_equal(last, again.y.shift(horizon)[at])
     np.testing.assert_array_equal(ahead, again.y[-horizon:])
