@@ -20,7 +20,7 @@ from stages.errors import InputError, tell
 from stages.params import TASKS, load_params, main
 from tests.conftest import PARAMS, TOP, Run
 
-COMMITTED, TOPMOST = PARAMS.read_text(), (TOP / "params.yaml").read_text()
+DEFAULTS, TOPMOST = PARAMS.read_text(), (TOP / "params.yaml").read_text()
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def in_empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def line_of(beginning: str) -> int:
     """Return which line of the file begins so."""
-    (line,) = (i for i, text in enumerate(COMMITTED.splitlines(), 1) if text.startswith(beginning))
+    (line,) = (i for i, text in enumerate(DEFAULTS.splitlines(), 1) if text.startswith(beginning))
     return line
 
 
@@ -39,12 +39,12 @@ def write(text: str) -> None:
 
 
 def with_change(old: str, new: str) -> str:
-    assert re.search(old, COMMITTED, re.MULTILINE), old
-    return re.sub(old, new, COMMITTED, count=1, flags=re.MULTILINE)
+    assert re.search(old, DEFAULTS, re.MULTILINE), old
+    return re.sub(old, new, DEFAULTS, count=1, flags=re.MULTILINE)
 
 
-def test_committed_file_is_the_experiment() -> None:
-    write(COMMITTED)
+def test_the_defaults_are_the_experiment() -> None:
+    write(DEFAULTS)
     params = load_params()
     assert params.data.model_dump() == {
         "task": "mean",
@@ -71,8 +71,8 @@ def test_committed_file_is_the_experiment() -> None:
 
 
 @pytest.mark.parametrize(("key", "names"), [("task", TASKS), ("cell", GATES)])
-def test_the_committed_file_says_what_may_be_chosen(key: str, names: Iterable[str]) -> None:
-    comments = re.findall(rf"^ +{key}: \w+ # (.*)", f"{COMMITTED}\n{TOPMOST}", re.MULTILINE)
+def test_comments_say_what_may_be_chosen(key: str, names: Iterable[str]) -> None:
+    comments = re.findall(rf"^ +{key}: \w+ # (.*)", f"{DEFAULTS}\n{TOPMOST}", re.MULTILINE)
     assert comments
     for comment in comments:
         assert [name for name in names if not re.search(rf"\b{name}\b", comment)] == []
@@ -93,16 +93,16 @@ def comments(text: str) -> set[str]:
 
 
 def test_the_file_at_the_top_says_of_keys_what_is_said_here() -> None:
-    assert comments(COMMITTED) <= comments(TOPMOST)
+    assert comments(DEFAULTS) <= comments(TOPMOST)
 
 
 def test_the_file_at_the_top_has_no_key_that_the_one_here_has_not() -> None:
     """Whatever it says: its numbers, its models and what it compares are a reader's own."""
-    assert keys(TOPMOST) <= keys(COMMITTED)
+    assert keys(TOPMOST) <= keys(DEFAULTS)
 
 
-def test_every_key_of_the_committed_file_has_a_comment() -> None:
-    keys = [line for line in COMMITTED.splitlines() if re.match(r" +\w+:.", line)]
+def test_every_key_has_a_comment() -> None:
+    keys = [line for line in DEFAULTS.splitlines() if re.match(r" +\w+:.", line)]
     assert len(keys) > 20
     assert [line for line in keys if "#" not in line] == []
 
@@ -281,7 +281,7 @@ def test_a_file_without_sections_or_models_gets_a_line(text: str, line: str) -> 
 
 @pytest.mark.parametrize(("models", "found"), [("", "nothing"), (" {}", "{}"), (" [single]", "['single']")])
 def test_no_models_get_a_line(models: str, found: str) -> None:
-    write(re.sub(r"^models:.*?(?=\ntrain:)", f"models:{models}", COMMITTED, flags=re.MULTILINE | re.DOTALL))
+    write(re.sub(r"^models:.*?(?=\ntrain:)", f"models:{models}", DEFAULTS, flags=re.MULTILINE | re.DOTALL))
     with pytest.raises(InputError, match=re.escape(f"models: found {found}; allowed: one entry a model, at")):
         load_params()
 
@@ -342,14 +342,14 @@ def test_a_folder_in_its_place_is_told(run: Run) -> None:
 def test_a_pair_with_a_model_that_is_not_there_is_said_to_be_left_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    write(COMMITTED.replace("- stacked vs wide", "- stacked vs narrow"))
+    write(DEFAULTS.replace("- stacked vs wide", "- stacked vs narrow"))
     main()
     line = "params.yaml: evaluate.compare: stacked vs narrow is left out: no narrow in models\n"
     assert capsys.readouterr() == ("", line)
 
 
 def test_a_mistake_in_a_repository_says_how_to_undo_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    write(COMMITTED)
+    write(DEFAULTS)
     git = ["git", "-c", "user.name=A", "-c", "user.email=a@example.org"]
     for command in (
         ["init", "--quiet"],
@@ -386,7 +386,7 @@ SIGNS = st.sampled_from(
 @st.composite
 def changed_values(draw: st.DrawFn) -> str:
     """Return params.yaml with one value replaced, one key more, or one less."""
-    document = yaml.safe_load(COMMITTED)
+    document = yaml.safe_load(DEFAULTS)
     part = document
     while True:
         keys = list(part) if isinstance(part, dict) else list(range(len(part)))
@@ -411,7 +411,7 @@ def changed_values(draw: st.DrawFn) -> str:
 @st.composite
 def changed_text(draw: st.DrawFn) -> str:
     """Return params.yaml, without its comments, with a piece of its text replaced."""
-    text = yaml.safe_dump(yaml.safe_load(COMMITTED))
+    text = yaml.safe_dump(yaml.safe_load(DEFAULTS))
     start = draw(st.integers(0, len(text)))
     length = draw(st.sampled_from([0, 0, 1, 5, 50]))
     return text[:start] + draw(SIGNS | st.text(max_size=5)) + text[start + length :]
