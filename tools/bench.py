@@ -5,6 +5,7 @@ moment, and a ratio is the median of the five rounds' ratios. One replicate-epoc
 and one step of Adam over the whole training set.
 """
 
+import argparse
 import itertools
 import multiprocessing
 import os
@@ -419,8 +420,11 @@ def run_stage(folder: str, stage: str) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Print it all."""
-    cells = sys.argv[1:] or [cell for cell in GATES if cell != "rnn_relu"]  # whose work is that of rnn_tanh
+    """Time the exact trainer, on one CELL or more, or on all but rnn_relu."""
+    parser = argparse.ArgumentParser(prog="python -m tools.bench", description=main.__doc__)
+    parser.add_argument("cells", nargs="*", choices=GATES, metavar="CELL", help=", ".join(GATES))
+    # By default not rnn_relu, whose work is that of rnn_tanh.
+    cells = parser.parse_args().cells or [cell for cell in GATES if cell != "rnn_relu"]
     peak, moved, size = fma_peak(), bandwidth(), Size("rnn_tanh", 32, 2)
     print(f"{CORES} cores; multiply-add peak {peak / 1e9:.0f} GFLOP/s a core; memory {moved / 1e9:.0f} GB/s.")
     print(

@@ -7,6 +7,7 @@ from textwrap import fill
 
 from stages import words
 from stages.params import split_pair
+from stages.results import Estimate
 from tools import dvc
 from tools.git import check_top_folder
 from tools.review.compare import differences, primary, targets
@@ -33,7 +34,7 @@ def main() -> None:
     text = fill(
         "Experiments, and how they differ from the last commit: how often "
         f"{' beats '.join(split_pair(asked))} on the test data, with interval and verdict, and how many replicates "
-        "of each have solved the task",
+        "of each have solved the task. The surest first, by the lower end of the interval",
         80,
     )
     for one in sorted([base, *experiments], key=lambda one: place(one, base)):
@@ -77,13 +78,15 @@ def changes(one: Revision, base: Revision) -> str:
 
 
 def place(one: Revision, base: Revision) -> tuple[object, ...]:
-    """Return what is sorted by: first what predicts as the last commit does, and of each the best first."""
+    """Return what is sorted by: first what predicts as the last commit does, and of each the surest first."""
     pair = primary(one)
-    share = one.results.pairs[pair].last.test.p.value if pair in one.results.pairs else -1
+    share = one.results.pairs[pair].last.test.p if pair in one.results.pairs else Estimate(-1)
+    # By what is sure of it, else three replicates that all won would stand before two hundred of which most did.
+    sure = share.value if share.low is None else share.low
     return (
         targets(one) != targets(base),
         str(targets(one)),
-        -share,
+        -sure,
         differences(one, base),
         one is not base,
         one.name,

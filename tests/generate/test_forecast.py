@@ -239,6 +239,17 @@ def test_says_which_window_is_short_enough() -> None:
         forecast.split(40, params(longest + 1))
 
 
+def test_says_which_season_is_short_enough() -> None:
+    with pytest.raises(
+        InputError, match=r"it takes [\d,]+ rows, or data\.series\.season \d+ or less$"
+    ) as caught:
+        forecast.split(40, params(3, season=60))
+    [longest] = map(int, re.findall(r"season (\d+) or less", str(caught.value)))
+    forecast.split(40, params(3, season=longest))
+    with pytest.raises(InputError):
+        forecast.split(40, params(3, season=longest + 1))
+
+
 def test_a_column_that_is_constant_where_it_is_trained_on_is_refused() -> None:
     given = series(100, 2)
     given.values[:60, 1] = 7

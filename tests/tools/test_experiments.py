@@ -60,12 +60,14 @@ def test_what_changed_says_where_it_was_for_nothing_and_what_was_not_run(revise:
     assert changes(revise("idle", {"train.lr": 0.003}), stale) == "train.lr=0.003"
 
 
-def test_what_predicts_as_the_last_commit_does_comes_first_then_each_task_the_best_first(
+def test_what_predicts_as_the_last_commit_does_comes_first_then_each_task_the_surest_first(
     revise: Revise,
 ) -> None:
-    base, better = revise("main"), results(stacked_vs_single=pair(Estimate(1.0, 0.5, 1.0), "better"))
+    base, better = revise("main"), results(stacked_vs_single=pair(Estimate(0.8, 0.7, 0.9), "better"))
+    few = results(stacked_vs_single=pair(Estimate(1.0, 0.6, 1.0), "better"))
     expected = [
         revise("first", {"train.lr": 0.1}, better),
+        revise("few", {"train.replicates": 3}, few),
         base,
         revise("0-as-good"),
         revise("1-as-good"),

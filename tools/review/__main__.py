@@ -34,9 +34,11 @@ def main() -> None:
     names = arguments.revisions or [base_branch()]
     if len(names) == 1:
         names.append(WORKSPACE)
+    if len(set(names)) < 2:
+        raise InputError(f"found {names[0]} alone; allowed: two different revisions")
     revisions = read_revisions(dict.fromkeys(names))
     if len(revisions) < 2:
-        raise InputError("nothing to compare: it takes two revisions that can be read")
+        sys.exit(2)  # and why one cannot be read has been said
     show(markdown(revisions, image_folder, sys.stdout.isatty()))
     if arguments.html:
         write_text(arguments.html, page(revisions))

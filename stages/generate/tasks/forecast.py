@@ -50,6 +50,8 @@ def split(rows: int, data: DataParams) -> Split:
         if not has_season and series.season:
             keys = f"data.series.season {series.season}" + (f", {keys}" if longest < data.seq_length else "")
         shorter = f", or data.seq_length {longest} or less" if longest > 0 and has_season else ""
+        if not has_season and longest >= data.seq_length:
+            shorter = f", or data.series.season {sizes[0] - 1} or less"
         raise InputError(
             f"{series.path}: found {_said(parts)}; with {keys} it takes "
             f"{least_rows(data.seq_length, series):,} rows{shorter}"
