@@ -77,8 +77,12 @@ def beats(pair: str, measure: PairMeasure) -> str:
 
 def outcome(measure: PairMeasure) -> str:
     """Return how often the first of a pair beats the second, and the verdict: "42 % (34 to 49.9 %), worse"."""
-    decided = measure.verdict != "inconclusive" or measure.detectable is not None
-    return f"{percent(measure.p.value)} ({interval(measure.p, chance)}), {measure.verdict if decided else TOO_FEW}"
+    return f"{percent(measure.p.value)} ({interval(measure.p, chance)}), {verdict(measure)}"
+
+
+def verdict(measure: PairMeasure) -> str:
+    """Return the verdict, but of so few replicates that it could be no other that they are too few."""
+    return TOO_FEW if measure.verdict == "inconclusive" and measure.detectable is None else measure.verdict
 
 
 def listed(texts: Sequence[str]) -> str:

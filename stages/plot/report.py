@@ -105,7 +105,7 @@ def _summary(results: Results) -> Iterator[dict[str, str]]:
     against: dict[str, list[str]] = {name: [] for name in results.models}
     for pair, compared in results.pairs.items():
         first, second = split_pair(pair)
-        against[first].append(f"{compared.last.test.verdict} against {second}")
+        against[first].append(f"{words.verdict(compared.last.test)} against {second}")
     for name, model in results.models.items():
         yield {
             "model": name,

@@ -48,7 +48,7 @@ def model(solved: float, r2: float | None) -> ModelOutcome:
 
 
 def pair(p: float, low: float | None, high: float | None, verdict: Verdict) -> PairOutcome:
-    detectable = 0.7506 if verdict == "inconclusive" else None
+    detectable = 0.7506 if verdict == "inconclusive" and low else None
     measure = PairMeasure(Estimate(p, low, high), 0.95, 0.106, verdict, detectable)
     return PairOutcome(measure, measure._replace(level=0.9929), Estimate(-0.15, -0.41, 0.14))
 
@@ -96,7 +96,9 @@ def test_a_clear_verdict_stands_alone(word: Verdict) -> None:
 def test_one_replicate_decides_nothing() -> None:
     alone = results((1, 0), pair(1, None, None, "inconclusive"))
     assert verdict(alone, params(replicates=1)).startswith("One replicate decides nothing: no verdict")
-    assert "none (95 %)" in report(alone, params(replicates=1), "", {})
+    page = report(alone, params(replicates=1), "", {})
+    assert "none (95 %)" in page
+    assert "| too few replicates against single |" in page
 
 
 def test_a_missing_primary_pair_is_said() -> None:

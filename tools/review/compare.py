@@ -225,7 +225,7 @@ def _summary(base: Revision, after: Revision) -> str:
         return "the same params, metrics, loss curves and figures"
     pair = primary(after)
     was, now = (
-        revision.results.pairs[pair].last.test.verdict if pair in revision.results.pairs else ABSENT
+        words.verdict(revision.results.pairs[pair].last.test) if pair in revision.results.pairs else ABSENT
         for revision in (base, after)
     )
     rows = verdicts([base, after]).rows + outcomes([base, after]).rows

@@ -113,11 +113,17 @@ def test_the_summary_says_what_was_done_and_what_came_of_it(revise: Revise) -> N
     worse = model(solved=Estimate(0.05, 0.01, 0.09))
     better = pair(verdict="better")
     idea = revise("idea", {"train.lr": 1.0}, results(single=worse, stacked_vs_single=better))
-    assert compare.summary([revise(), idea, revise("twin"), revise("seed", params={"train.seed": 1})]) == [
+    seed = revise("seed", params={"train.seed": 1})
+    few = revise(
+        "few", params={"train.replicates": 3}, results=results(stacked_vs_single=pair(detectable=None))
+    )
+    assert compare.summary([revise(), idea, revise("twin"), seed, few]) == [
         f"idea: train.lr=1.0; stacked vs single: better, was inconclusive; "
         f"moved beyond its interval: single solved {DOWN} worse",
         "twin: the same params, metrics, loss curves and figures",
         "seed: train.seed=1; stacked vs single: inconclusive, as before; no metric moved beyond its interval",
+        "few: train.replicates=3; stacked vs single: too few replicates, was inconclusive; no metric moved beyond "
+        "its interval",
     ]
 
 
