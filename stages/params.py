@@ -107,7 +107,7 @@ class EvaluateParams(_Section):
     at_epochs: list[Count] = Field(description="a list of whole numbers, 1 or more each, such as [100]")
     solved_r2: Annotated[float, Field(gt=0, le=1, description="a number above 0, at most 1")]
     compare: list[Pair] = Field(description="a list of pairs, such as [stacked vs single]")
-    primary: Pair
+    primary: Pair = Field(description="one of the pairs of evaluate.compare, such as stacked vs single")
 
 
 class Params(_Section):

@@ -215,9 +215,13 @@ class Forecasts(NamedTuple):
     baselines: dict[str, BaselineForecast]
     models: dict[str, NetworkForecast]
 
+    def ahead(self) -> list[str]:
+        """Return the models that are shown to beat the best baseline."""
+        return [name for name, one in self.models.items() if one.verdict == "better"]
+
     def best_model(self) -> str:
-        """Return the model with the lowest RMSE; the first of equals."""
-        return min(self.models, key=lambda name: self.models[name].errors.rmse)
+        """Return the model with the lowest RMSE, of those ahead if there are any; the first of equals."""
+        return min(self.ahead() or self.models, key=lambda name: self.models[name].errors.rmse)
 
     def errors(self) -> dict[str, Errors]:
         """Return the errors of every baseline and model."""

@@ -135,6 +135,11 @@ def test_numbers_are_read_as_dvc_reads_them(text: str) -> None:
         (r"epochs: \d+", "epochs: '9'", "train.epochs: found '9'; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs: true", "train.epochs: found True; allowed: a whole number, 1 or more"),
         (r"epochs: \d+", "epochs:", "train.epochs: found nothing; allowed: a whole number, 1 or more"),
+        (
+            r"primary: .*",
+            "primary:",
+            "evaluate.primary: found nothing; allowed: one of the pairs of evaluate.compare",
+        ),
         (r"task: mean", "task: max", f"data.task: found 'max'; allowed: {', '.join(TASKS)}"),
         (r"  delay: 10", "  delay: -1", "data.delay: found -1; allowed: a whole number, 0 or more, or blank"),
         (

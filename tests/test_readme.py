@@ -32,7 +32,7 @@ def test_quotes_what_the_studies_found() -> None:
 
 
 def test_is_short() -> None:
-    assert len(README.splitlines()) <= 160
+    assert len(README.splitlines()) <= 170  # 120, and ten for each of five features since
 
 
 def test_every_relative_link_and_image_is_there() -> None:

@@ -1,6 +1,7 @@
 """A reader's own series: a CSV file with a header and a row a step, read a row at a time and checked."""
 
 import csv
+import re
 from array import array
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -86,11 +87,10 @@ def _parse(rows: Iterator[tuple[int, list[str]]], series: SeriesParams) -> Serie
 
 def _place(header: list[str], name: str) -> int:
     if header.count(name) != 1:
+        if len(header) == 1 and (apart := re.search(r"[;\t|]", header[0])):
+            raise ValueError(f"line 1: found cells apart by {apart[0]!r}; allowed: by commas")
         found = "none" if name not in header else f"{header.count(name)}"
-        apart = " (one, if commas are what separates them)" if len(header) == 1 else ""
-        raise ValueError(
-            f"column {name}: found {found}; allowed: one of {one_line(', '.join(header))}{apart}"
-        )
+        raise ValueError(f"column {name}: found {found}; allowed: one of {one_line(', '.join(header))}")
     return header.index(name)
 
 

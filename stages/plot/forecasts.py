@@ -19,13 +19,13 @@ FEW_BLOCKS = 5  # of the test part, under which an interval over them is wide wh
 
 
 def sentence(found: Forecasts) -> str:
-    """Return whether any network beats the best baseline, and by how much the best network does or does not."""
+    """Return whether any network beats the best baseline, and by how much the best of those that do, or of all."""
     name = found.best_model()
     network, baseline = found.models[name], found.baselines[found.best].errors
-    ahead = [one for one, of_model in found.models.items() if of_model.verdict == "better"]
-    gained = network.gain
+    ahead, of_which = found.ahead(), f"the best network, {name},"
     if ahead:
         text = f"{words.listed(ahead)} {'beats' if len(ahead) == 1 else 'beat'} the {found.best}, the best baseline"
+        of_which = "it" if len(ahead) == 1 else f"the best of them, {name},"
     elif any(one.verdict == "inconclusive" for one in found.models.values()):
         text = f"No network is shown to beat the {found.best}, the best baseline"
     else:
@@ -39,8 +39,8 @@ def sentence(found: Forecasts) -> str:
             "seldom follow: forecast the changes from row to row instead."
         )
     return (
-        f"{text}: the best network, {name}, has an RMSE of {number(network.errors.rmse)} on the test part against "
-        f"{number(baseline.rmse)}; its MSE is {_against(gained, found.level)}.{warnings}"
+        f"{text}: {of_which} has an RMSE of {number(network.errors.rmse)} on the test part against "
+        f"{number(baseline.rmse)}; its MSE is {_against(network.gain, found.level)}.{warnings}"
     )
 
 

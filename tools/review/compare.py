@@ -148,7 +148,11 @@ def outcomes(revisions: Sequence[Revision]) -> Table:
 
 def verdicts(revisions: Sequence[Revision]) -> Table:
     """Return how often the first model of each pair beats the second on the test data, and the verdict."""
-    asked = dict.fromkeys(questions(revisions), " (the primary question)")
+    asked = {
+        pair: f" (the primary question{'' if len(askers) == len(revisions) else f' of {words.listed(askers)}'})"
+        for pair in questions(revisions)
+        if (askers := [revision.name for revision in revisions if primary(revision) == pair])
+    }
     columns = [
         {
             f"{pair}{after or asked.get(pair, '')}": Cell(

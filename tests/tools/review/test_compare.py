@@ -182,7 +182,10 @@ def test_each_has_its_own_primary_question(revise: Revise) -> None:
         "no metric moved beyond its interval"
     ]
     names = [row[0] for row in compare.verdicts([revise(), asked]).rows]
-    assert names == [f"{first} vs single (the primary question)" for first in ("stacked", "wide")]
+    assert names == [
+        "stacked vs single (the primary question of main)",
+        "wide vs single (the primary question of asked)",
+    ]
 
 
 def test_alike_means_curves_and_figures_too(revise: Revise) -> None:
