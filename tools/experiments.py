@@ -7,7 +7,6 @@ from textwrap import fill
 
 from stages import words
 from stages.params import split_pair
-from stages.results import Estimate
 from tools import dvc
 from tools.git import check_top_folder
 from tools.review.compare import differences, primary, targets
@@ -80,13 +79,12 @@ def changes(one: Revision, base: Revision) -> str:
 def place(one: Revision, base: Revision) -> tuple[object, ...]:
     """Return what is sorted by: first what predicts as the last commit does, and of each the surest first."""
     pair = primary(one)
-    share = one.results.pairs[pair].last.test.p if pair in one.results.pairs else Estimate(-1)
     # By what is sure of it, else three replicates that all won would stand before two hundred of which most did.
-    sure = share.value if share.low is None else share.low
+    sure = one.results.pairs[pair].last.test.p.low if pair in one.results.pairs else None
     return (
         targets(one) != targets(base),
         str(targets(one)),
-        -sure,
+        -(sure or 0),
         differences(one, base),
         one is not base,
         one.name,

@@ -221,7 +221,11 @@ def test_each_part_has_a_window_or_the_split_is_refused(seq_length: int) -> None
     ("seq_length", "season", "keys"),
     [
         (3, 60, "with data.series.season 60 it takes"),
-        (30, 60, "with data.series.season 60, data.seq_length 30 and data.series.horizon 2 it takes"),
+        (
+            30,
+            60,
+            "with data.series.season 60, data.seq_length 30 and data.series.horizon 2 it takes [0-9]+ rows$",
+        ),
         (30, 5, "with data.seq_length 30 and data.series.horizon 2 it takes"),
     ],
 )

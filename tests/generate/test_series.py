@@ -55,6 +55,8 @@ def test_tells_the_steps_of_time(times: list[str], steps: tuple[float, float, st
         ("t,y\n", "no row below the header; allowed: a row a step"),
         ("t,x\n1,2\n", "column y: found none; allowed: one of t, x"),
         ("t;y\n1;2\n", "line 1: found cells apart by ';'; allowed: by commas"),
+        ("t\ty\n1\t2\n", r"line 1: found cells apart by '\t'; allowed: by commas"),
+        ("t;u,x\n1,2\n", "column y: found none; allowed: one of t;u, x"),
         ("t\n1\n", "column y: found none; allowed: one of t"),
         ("y,t,y\n1,2,3\n", "column y: found 2; allowed: one of y, t, y"),
         ("t,y\n1,2\n2,\n", "line 3, column y: found an empty cell; allowed: a number"),

@@ -65,6 +65,7 @@ def test_what_predicts_as_the_last_commit_does_comes_first_then_each_task_the_su
 ) -> None:
     base, better = revise("main"), results(stacked_vs_single=pair(Estimate(0.8, 0.7, 0.9), "better"))
     few = results(stacked_vs_single=pair(Estimate(1.0, 0.6, 1.0), "better"))
+    alone, none = results(stacked_vs_single=pair(Estimate(1.0))), results()._replace(pairs={})
     expected = [
         revise("first", {"train.lr": 0.1}, better),
         revise("few", {"train.replicates": 3}, few),
@@ -72,6 +73,8 @@ def test_what_predicts_as_the_last_commit_does_comes_first_then_each_task_the_su
         revise("0-as-good"),
         revise("1-as-good"),
         revise("another", {"train.lr": 0.003}),
+        revise("none", {"models.single": "removed"}, none),
+        revise("alone", {"train.replicates": 1}, alone),
         revise("delay", {"data.task": "adding"}, better),
         revise("longer", {"data.task": "adding"}),
         revise("best", {"data.task": "recall"}, better),
