@@ -11,7 +11,7 @@ export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 repro: $(VENV)/run-time ## set up, run the pipeline, print the answer (plain make)
 	@python -m stages.params
 	@dvc repro
-	@git config user.email >/dev/null || printf "\nNo git identity, which git commit needs, and dvc exp run where params.yaml has changed:\n  git config --global user.name 'Your Name'\n  git config --global user.email you@example.org\n"
+	@git config user.email >/dev/null || printf "\nNo git identity, which git commit needs, and dvc exp run where a file has changed:\n  git config --global user.name 'Your Name'\n  git config --global user.email you@example.org\n"
 	@sed -n '3s/^/\n/p' reports/README.md
 	@echo "More in reports/README.md; the figures are in reports/figures/."
 
@@ -54,7 +54,7 @@ lock: ## resolve each requirements.in to requirements.txt
 
 clean: ## remove .venv
 	rm -rf $(VENV)
-	@echo "Left: data/, .dvc/cache and review.html, which make distclean removes too, and trained replicates (make store, make clear-store)"
+	@echo "Left: data/, .dvc/cache, dvc_plots and review.html, which make distclean removes too, and trained replicates (make store, make clear-store)"
 
 distclean: ## remove all that can be made again, DVC's cache too
 	rm -rf data/params-checked data/dataset.safetensors data/losses data/models

@@ -167,6 +167,7 @@ BLOCK = NETWORK.replace(", ", "\n    ")
 NAMES = {
     "shell": (f"'x; touch pwned; true ': {{{NETWORK}}}", "ERROR: Path .* is ignored by .dvcignore"),
     "path": (f"../../reports/study/sweep: {{{NETWORK}}}", "ERROR: Path .* is ignored by .dvcignore"),
+    "other letters": (f"Big model.2: {{{NETWORK}}}", r"params\.yaml: models: found 'Big model\.2'; allowed"),
     "path outside": (
         f"../../../outside: {{{NETWORK}}}",
         r"params\.yaml: models: found '\.\./\.\./\.\./outside'; allowed",

@@ -33,7 +33,8 @@ def main() -> None:
     text = fill(
         "Experiments, and how they differ from the last commit: how often "
         f"{' beats '.join(split_pair(asked))} on the test data, with interval and verdict, and how many replicates "
-        "of each have solved the task. The surest first, by the lower end of the interval",
+        "of each have solved the task. Those of the last commit's task first, then task "
+        "by task, and of each the surest first, by the lower end of the interval",
         80,
     )
     for one in sorted([base, *experiments], key=lambda one: place(one, base)):

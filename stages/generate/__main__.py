@@ -10,7 +10,7 @@ def main() -> None:
     data = load_params().data
     write_dataset(*make(data))
     if not data.forecast:
-        print(f"data.task {data.task} draws its sequences; data.series is no matter")
+        print(f"data.task {data.task} draws its sequences; data.series is of data.task forecast alone")
 
 
 if __name__ == "__main__":

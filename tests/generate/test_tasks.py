@@ -248,5 +248,5 @@ def test_no_linear_network_recalls_beyond_the_line(num_layers: int, hidden_size:
 
 
 def test_a_drawn_task_says_that_a_series_is_no_matter(project: Path, call: Call) -> None:
-    said = "data.task mean draws its sequences; data.series is no matter\n"
+    said = "data.task mean draws its sequences; data.series is of data.task forecast alone\n"
     assert call(project, "stages.generate")[:2] == (0, said)

@@ -41,7 +41,7 @@ def announcement(name: str, study: Study, params: Params) -> str:
     return (
         f"Study {name}{f' of {series.column} in {series.path}' if series else ''}: {replicates:,} replicates in "
         f"{len(study.runs)} experiments, about {total / 60:,.0f} minutes here on {available_threads()} threads; "
-        "what DVC has in its cache is not trained again."
+        "what DVC has in its cache is not trained again: interrupted and begun again, it goes on."
     )
 
 

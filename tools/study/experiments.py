@@ -157,7 +157,7 @@ def run_experiment(name: str, set_params: Sequence[str]) -> Experiment:
     print(f"Experiment {name}", file=sys.stderr)
     head = git("rev-parse", "HEAD")  # which a commit moves while this runs
     if dvc(*command):
-        raise InputError(f"dvc {' '.join(command)}: failed, see above")
+        raise InputError(f"dvc {' '.join(command)}: failed, see above; begun again, the study goes on there")
     return read_experiment(name, head)
 
 

@@ -125,7 +125,7 @@ def test_announcement_counts_replicates(params: Params, monkeypatch: pytest.Monk
     # 5 step sizes and 2 delays, 3 models each: 90 replicates of 10 s on two threads, and 7 x 7 stages of 3 s.
     assert duration.announcement("x", study, params) == (
         "Study x: 90 replicates in 7 experiments, about 10 minutes here on 2 threads; what DVC has in its cache is not "
-        "trained again."
+        "trained again: interrupted and begun again, it goes on."
     )
 
 
