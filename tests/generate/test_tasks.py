@@ -247,6 +247,6 @@ def test_no_linear_network_recalls_beyond_the_line(num_layers: int, hidden_size:
     assert degree == recall.linear_reach(hidden_size, num_layers)
 
 
-def test_a_drawn_task_says_that_a_series_is_no_matter(project: Path, call: Call) -> None:
+def test_a_drawn_task_says_that_a_series_is_of_another(project: Path, call: Call) -> None:
     said = "data.task mean draws its sequences; data.series is of data.task forecast alone\n"
     assert call(project, "stages.generate")[:2] == (0, said)

@@ -148,11 +148,11 @@ def outcomes(revisions: Sequence[Revision]) -> Table:
 
 def verdicts(revisions: Sequence[Revision]) -> Table:
     """Return how often the first model of each pair beats the second on the test data, and the verdict."""
-    asked = {
-        pair: f" (the primary question{'' if len(askers) == len(revisions) else f' of {words.listed(askers)}'})"
-        for pair in questions(revisions)
-        if (askers := [revision.name for revision in revisions if primary(revision) == pair])
-    }
+    asked = dict.fromkeys(questions(revisions), " (the primary question)")
+    if len(asked) > 1:
+        for pair in asked:
+            askers = [revision.name for revision in revisions if primary(revision) == pair]
+            asked[pair] = f" (the primary question of {words.listed(askers)})"
     columns = [
         {
             f"{pair}{after or asked.get(pair, '')}": Cell(
